@@ -1,0 +1,1 @@
+"""Public files to training data and motif databases."""

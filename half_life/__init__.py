@@ -1,0 +1,1 @@
+"""Half-life predictors: train and evaluate."""

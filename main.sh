@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Fresh machine -> environment -> motif reports of the embedded networks.
+#   bash main.sh                  the demonstration: a few neurons of each network in model_weights/
+#   bash main.sh FROM TO CONFIG   the layers FROM to TO of a config, such as: 2 2 configs/interpreting/hl_predictor.yaml
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/utils/environment.sh"
+case "${1:-}" in -h | --help) sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;; esac
+if [ "$#" -gt 0 ] && [ "$#" -lt 3 ]; then
+    printf 'usage: bash main.sh [FROM TO CONFIG [key=value ...]]\n' >&2
+    exit 2
+fi
+environment "$ROOT/requirements.txt"
+discover="$ROOT/motif_discovery/single_thread_script/main.sh"
+if [ "$#" -gt 0 ]; then exec bash "$discover" "$@"; fi
+bash "$discover" 2 2 "$ROOT/configs/interpreting/hl_predictor_quick_start.yaml"
+bash "$discover" 3 3 "$ROOT/configs/interpreting/mrl_predictor.yaml" ind=0-4
+bash "$discover" 5 5 "$ROOT/configs/interpreting/hl_predictor_yeast.yaml" ind=0-1
+printf 'motif reports, to be opened in a browser:\n'
+for report in hl_predictor/conv2 mrl_predictor/conv3 hl_predictor_yeast/conv5; do
+    printf '  %s/motif_discovery/clustering/%s-mechanic/index.html\n' "$ROOT" "$report"
+done

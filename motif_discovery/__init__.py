@@ -1,0 +1,1 @@
+"""NeuronMotif: sample, cluster, match, report."""

@@ -1,0 +1,34 @@
+"""Demix each neuron's sample into motifs -> motifs/MODEL/convN_neuronM.h5 (parts) and .meme (segments)."""
+
+from tqdm import tqdm
+
+from motif_discovery.demixing import demix
+from motif_discovery.files import read_sample, stored_key, unfinished, write_motifs
+from motif_discovery.settings import Discovery, parse_step
+from utils.runtime import InputError, run_script, shown
+
+
+def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
+    """Demix the neurons (counted from 1) that have no motifs with these settings yet."""
+    settings = discovery.settings
+    waiting = unfinished(neurons, discovery.motif_path, discovery.motif_key, overwrite)
+    for neuron in tqdm(waiting, desc=f"conv{discovery.layer}: demixing", disable=quiet, leave=False):
+        path = discovery.sample_path(neuron)
+        sample = read_sample(path)
+        if stored_key(path) != discovery.sample_key:
+            raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
+        parts = demix(
+            discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation,
+            settings.clusters, settings.fit_samples, settings.seed,
+        )  # fmt: skip
+        field = discovery.receptive_field
+        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, field, discovery.motif_key)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    run_script(lambda: run(*parse_step(__doc__, argv)))
+
+
+if __name__ == "__main__":
+    main()

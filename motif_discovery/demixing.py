@@ -1,0 +1,121 @@
+"""Layer-wise demixing of a neuron's sample into parts that hold one motif each (Wei et al. 2023, NeuronMotif)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+
+from utils.activation import WindowNetwork
+from utils.motif import consensus, pfm_of, to_ppm
+
+FIT_VALUES = 2**24  # numbers in a k-means fit: at most 64 MiB
+ASSIGN_VALUES = 2**24  # numbers in a block that is assigned to centres
+
+
+@dataclass(frozen=True)
+class Part:
+    """One leaf of the demixing tree.
+
+    Attributes:
+        path: branches taken, such as ``0-1-3``.
+        pfm: counts int64 (4, receptive field).
+        size: sequences.
+        max_activation: highest in the part.
+        consensus_activation: of the part's consensus sequence.
+    """
+
+    path: str
+    pfm: np.ndarray
+    size: int
+    max_activation: float
+    consensus_activation: float
+
+    @property
+    def consensus_ratio(self) -> float:
+        """Consensus activation over maximal activation: above 0.95 one pattern, far below still mixed."""
+        return self.consensus_activation / self.max_activation
+
+
+def smallest_part(receptive_field: int) -> int:
+    """Return the sequences a part needs to be a motif: 20, or 5 where fewer than 7 nt leave few sequences."""
+    return 5 if receptive_field < 7 else 20
+
+
+def split(
+    network: WindowNetwork, sequence: torch.Tensor, layer: int, clusters: int, fit_samples: int, seed: int
+) -> np.ndarray:
+    """Return the cluster int64 (n,) of sequences by k-means on a layer's feature map (layer 0: the one-hot input).
+
+    The centres are fitted on at most ``fit_samples`` random sequences; all others go to the nearest centre.
+    """
+    n = len(sequence)
+    random = np.random.default_rng((seed, layer, n))
+    width = network.feature_map(sequence[:1], layer).shape[1]
+    fitted = min(n, fit_samples, max(50 * clusters, FIT_VALUES // width))
+    rows = np.sort(random.permutation(n)[:fitted])
+    features = network.feature_map(sequence[torch.from_numpy(rows)], layer).cpu().numpy()
+    distinct = min(clusters, len(np.unique(features, axis=0)) if n < 4 * clusters else clusters)
+    model = KMeans(n_clusters=distinct, n_init=1, max_iter=50, random_state=int(random.integers(2**31)))
+    model.fit(features)
+    if fitted == n:
+        return model.labels_.astype(np.int64)
+    label = np.empty(n, dtype=np.int64)
+    block = max(1, ASSIGN_VALUES // width)
+    centres = torch.from_numpy(model.cluster_centers_).to(network.device)
+    for start in range(0, n, block):
+        part = network.feature_map(sequence[start : start + block], layer)
+        distance = (centres**2).sum(dim=1) - 2 * part @ centres.T
+        label[start : start + block] = distance.argmin(dim=1).cpu().numpy()
+    return label
+
+
+def demix(
+    network: WindowNetwork,
+    layer: int,
+    neuron: int,
+    sequence: np.ndarray,
+    activation: np.ndarray,
+    clusters: int = 4,
+    fit_samples: int = 4000,
+    seed: int = 1,
+) -> list[Part]:
+    """Split the sample of a neuron by k-means on the feature maps of each lower layer in turn, down to conv1.
+
+    Args:
+        network: the predictor's lower layers.
+        layer: of the neuron; conv1 is split on its input.
+        neuron: counted from 0.
+        sequence: uint8 (n, receptive field).
+        activation: float32 (n,).
+        clusters: k of each split. A part of at most 20 k sequences is not split further.
+        fit_samples: sequences that the centres of a split are fitted on.
+        seed: of the k-means.
+
+    Returns:
+        The parts that are large enough to be a motif, in the order of the tree.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(sequence))
+    leaves: list[tuple[tuple[int, ...], np.ndarray]] = [((), np.arange(len(sequence)))]
+    for lower in range(layer - 1, 0, -1) if layer > 1 else [0]:
+        below = []
+        for path, rows in leaves:
+            stopped = len(path) < layer - 1 - lower  # was too small to be split at an earlier layer
+            if stopped or len(rows) <= 20 * clusters:
+                below.append((path, rows))
+                continue
+            label = split(network, tensor[torch.from_numpy(rows)], lower, clusters, fit_samples, seed)
+            below += [((*path, branch), rows[label == branch]) for branch in np.unique(label).tolist()]
+        leaves = below
+    enough = smallest_part(sequence.shape[1])
+    leaves = [(path, rows) for path, rows in leaves if len(rows) >= enough]
+    if not leaves:
+        return []
+    pfms = np.stack([pfm_of(sequence[rows]) for _, rows in leaves])
+    best = torch.from_numpy(consensus(to_ppm(pfms)))
+    own = torch.full((len(best),), neuron, dtype=torch.int64)
+    of_consensus = network.activation(best, layer, own).cpu().numpy()
+    return [
+        Part("-".join(map(str, path)) or "all", pfm, len(rows), float(activation[rows].max()), float(ratio))
+        for (path, rows), pfm, ratio in zip(leaves, pfms, of_consensus, strict=True)
+    ]

@@ -1,0 +1,149 @@
+"""Reading and writing the files that pass between the steps of motif discovery."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from motif_discovery.demixing import Part
+from utils.motif import Motif, segments, to_ppm, write_meme
+from utils.runtime import InputError, atomic_path, shown, write_text
+from utils.tomtom import COLUMNS
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample of a neuron.
+
+    Attributes:
+        sequence: uint8 (n, receptive field), 0 to 3, the highest activation first.
+        activation: float32 (n,).
+        maximum: the highest activation; 0 for a neuron that never fires.
+    """
+
+    sequence: np.ndarray
+    activation: np.ndarray
+    maximum: float
+
+
+def stored_key(path: Path) -> str:
+    """Return the key in a file of motif discovery, or an empty text where there is none or the file is damaged."""
+    if not path.is_file():
+        return ""
+    if path.suffix == ".h5":
+        try:
+            with h5py.File(path, "r") as file:
+                return str(file.attrs.get("settings", ""))
+        except OSError:
+            return ""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".tsv":
+        last = text.rstrip().rpartition("\n")[2]
+        return last.removeprefix("# settings: ") if last.startswith("# settings: ") else ""
+    return text.partition('<meta name="combmotif-settings" content="')[2].partition('"')[0]
+
+
+def unfinished(neurons: list[int], path_of, key: str, overwrite: bool) -> list[int]:
+    """Return the neurons whose file, ``path_of(neuron)``, is not there or was made with other settings."""
+    return [neuron for neuron in neurons if overwrite or stored_key(path_of(neuron)) != key]
+
+
+def write_sample(path: Path, sample: Sample, key: str) -> None:
+    """Write the sample of a neuron."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.create_dataset("sequence", data=sample.sequence, compression="gzip", compression_opts=1)
+        file["activation"] = sample.activation.astype(np.float32)
+        file.attrs["maximum"] = sample.maximum
+        file.attrs["alphabet"] = "ACGU"
+        file.attrs["settings"] = key
+
+
+def read_sample(path: Path) -> Sample:
+    """Read the sample of a neuron.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such sample; run python -m motif_discovery.sample first")
+    try:
+        with h5py.File(path, "r") as file:
+            return Sample(file["sequence"][:], file["activation"][:], float(file.attrs["maximum"]))
+    except (OSError, KeyError) as error:
+        raise InputError(f"{shown(path)}: damaged sample ({str(error)[:80]}); sample again with --overwrite") from None
+
+
+def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str) -> None:
+    """Write the parts of a neuron (.h5), and their segments beside them (.meme)."""
+    motifs = [motif for part in parts for motif, _ in part_segments(name, part)]
+    write_meme(path.with_suffix(".meme"), motifs)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        pfm = np.stack([part.pfm for part in parts]) if parts else np.zeros((0, 4, field))
+        file.create_dataset("pfm", data=pfm.astype(np.int32), compression="gzip", compression_opts=1)
+        file.create_dataset("path", data=[part.path for part in parts], dtype=h5py.string_dtype())
+        file["size"] = np.array([part.size for part in parts], dtype=np.int32)
+        file["max_activation"] = np.array([part.max_activation for part in parts], dtype=np.float32)
+        file["consensus_activation"] = np.array([part.consensus_activation for part in parts], dtype=np.float32)
+        file["sample_activation"] = sample.activation
+        file.attrs["maximum"] = sample.maximum
+        file.attrs["settings"] = key
+
+
+def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float]:
+    """Read the parts of a neuron, the activations of the sample they come from, and the maximum.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such motifs; run python -m motif_discovery.cluster first")
+    try:
+        with h5py.File(path, "r") as file:
+            columns = [file[key][:] for key in ("path", "pfm", "size", "max_activation", "consensus_activation")]
+            activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
+    except (OSError, KeyError) as error:
+        raise InputError(f"{shown(path)}: damaged motifs ({str(error)[:80]}); cluster again with --overwrite") from None
+    parts = [
+        Part(branch.decode(), pfm.astype(np.int64), int(size), float(highest), float(of_consensus))
+        for branch, pfm, size, highest, of_consensus in zip(*columns, strict=True)
+    ]
+    return parts, activation, maximum
+
+
+def part_segments(name: str, part: Part) -> list[tuple[Motif, tuple[int, int]]]:
+    """Return the segments of a part as motifs, with their half-open [start, end) in the receptive field."""
+    ppm = to_ppm(part.pfm)
+    return [
+        (Motif(f"{name}_{part.path}_{start}-{end}", "", ppm[:, start:end], part.size), (start, end))
+        for start, end in segments(ppm)
+    ]
+
+
+def write_matches(path: Path, matches: pd.DataFrame, key: str) -> None:
+    """Write Tomtom's table; the last line, a comment as in Tomtom's own files, holds the key."""
+    table = matches.copy()
+    for column in ("p-value", "E-value", "q-value"):
+        table[column] = [f"{value:.6g}" for value in table[column]]
+    write_text(path, table.to_csv(sep="\t", index=False) + f"# settings: {key}\n")
+
+
+def read_matches(path: Path) -> pd.DataFrame:
+    """Read Tomtom's table.
+
+    Raises:
+        InputError: missing, or not such a table.
+    """
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such matches; run python -m motif_discovery.match first")
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    rows = [row for row in rows if row != [""]]
+    if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise InputError(f"{shown(path)}: not a Tomtom table; match again with --overwrite")
+    table = pd.DataFrame(rows[1:], columns=COLUMNS)
+    for column in ("p-value", "E-value", "q-value"):
+        table[column] = table[column].astype(float)
+    for column in ("Optimal_offset", "Overlap"):
+        table[column] = table[column].astype(int)
+    return table

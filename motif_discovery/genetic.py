@@ -1,0 +1,234 @@
+"""The genetic sampler of NeuronMotif (Wei et al. 2023, doi:10.1073/pnas.2216698120), for a block of neurons at once.
+
+Populations are indices uint8 (neurons, population, receptive field); the network reads all of them in one batch.
+A generation: the best individuals survive as they are; offspring are shifts of the best and crossovers by fitness; a
+share of all, mutated, is added. Every sequence that is evaluated is offered to the neuron's bins.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from motif_discovery.bins import SampleBins, bin_quota
+from utils.activation import WindowNetwork
+
+ELITE, SHIFTED = 0.4, 0.2  # shares of the next generation; the rest are crossovers
+MUTATED_POSITIONS = 0.2
+RATE, RAISED_RATE = 0.4, 0.9
+RAISES_AFTER = 30  # generations
+GAIN = 0.01  # a rise of the maximum that counts as improvement
+FILL_GAIN = 0.002  # so does a rise, since the last improvement, of the share of wanted sequences
+
+
+@dataclass
+class _State:
+    """What evolves, a row per neuron that is still running."""
+
+    neuron: torch.Tensor  # int64 (n,), counted from 0
+    population: torch.Tensor  # uint8 (n, population, receptive field)
+    activation: torch.Tensor  # float32 (n, population)
+    rate: torch.Tensor  # float32 (n,)
+    best: torch.Tensor  # float32 (n,), at the last improvement
+    filled: torch.Tensor  # float32 (n,), at the last improvement
+    waiting: torch.Tensor  # int64 (n,), generations since the last improvement
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop the other neurons."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name)[rows])
+
+
+class GeneticSampler:
+    """Samples the sequences that fire neurons of one layer.
+
+    Args:
+        network: the predictor's lower layers.
+        layer: of the neurons.
+        population: individuals per neuron.
+        generations: at most.
+        patience: generations without improvement (of the maximum by 0.01, or of the bins) before a neuron stops.
+        seed: the same seed gives the same samples, whatever other neurons are sampled beside.
+    """
+
+    def __init__(
+        self, network: WindowNetwork, layer: int, population: int, generations: int, patience: int, seed: int
+    ) -> None:
+        self.network, self.layer, self.seed = network, layer, seed
+        self.population, self.generations, self.patience = population, generations, patience
+        self.field = network.model.receptive_field(layer)
+        self.device = network.device
+
+    def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
+        """Return the filled bins of each neuron (counted from 0); ``progress`` is told of each generation."""
+        quota = bin_quota(self.field)
+        bins = {neuron: SampleBins(self.field, quota, self.seed) for neuron in neurons}
+        self.random = {neuron: self._generator(neuron) for neuron in neurons}
+        n = len(neurons)
+        neuron = torch.tensor(neurons, device=self.device)
+        start = self._random_sequences(neurons, self.population)
+        state = _State(
+            neuron, start, self._evaluate(start, neuron), torch.full((n,), RATE, device=self.device),
+            torch.zeros(n, device=self.device), torch.zeros(n, device=self.device),
+            torch.zeros(n, dtype=torch.int64, device=self.device),
+        )  # fmt: skip
+        self._offer(bins, state.neuron, state.population, state.activation)
+        for generation in range(self.generations):
+            if not len(state.neuron):
+                break
+            self._step(state, bins)
+            self._judge(state, bins, generation)
+            if progress:
+                progress(generation)
+        return [bins[neuron] for neuron in neurons]
+
+    # -- a generation -------------------------------------------------------------------------------------------
+
+    def _step(self, state: _State, bins: dict[int, SampleBins]) -> None:
+        size = state.population.shape[1]
+        elites = max(1, int(ELITE * size))
+        shifted = int(SHIFTED * size)
+        order = state.activation.argsort(dim=1, descending=True, stable=True)
+        best = order[:, :elites]
+        elite = _take(state.population, best)
+        elite_activation = state.activation.gather(1, best)
+        offspring = torch.cat([self._shift(elite, shifted, state), self._cross(state, size - elites - shifted)], dim=1)
+        everyone = torch.cat([elite, offspring], dim=1)
+        mutated, guided, parent_activation = self._mutate(everyone, state)
+        # an elite keeps its place and its mutant is added; of the offspring the mutant takes the place
+        extra = torch.where(mutated[:, :elites, None], guided[:, :elites], elite)
+        offspring = torch.where(mutated[:, elites:, None], guided[:, elites:], offspring)
+        self._offer(bins, state.neuron, everyone[:, elites:], parent_activation[:, elites:])
+        new = torch.cat([offspring, extra], dim=1)
+        new = self._replace_duplicates(elite, new, state)
+        fresh = torch.cat([torch.ones_like(mutated[:, elites:]), mutated[:, :elites]], dim=1)
+        activation = torch.full(new.shape[:2], -torch.inf, device=self.device)
+        owner = state.neuron[:, None].expand(new.shape[:2])
+        activation[fresh] = self.network.activation(new[fresh], self.layer, owner[fresh])
+        self._offer(bins, state.neuron, new, activation)
+        candidates = torch.cat([elite, new], dim=1)
+        candidate_activation = torch.cat([elite_activation, activation], dim=1)
+        top = candidate_activation.argsort(dim=1, descending=True, stable=True)[:, :size]
+        state.population, state.activation = _take(candidates, top), candidate_activation.gather(1, top)
+
+    def _judge(self, state: _State, bins: dict[int, SampleBins], generation: int) -> None:
+        """Set the mutation rates and drop the neurons that are finished."""
+        best = state.activation[:, 0]
+        own = [bins[neuron] for neuron in state.neuron.tolist()]
+        filled = torch.tensor([one.filled for one in own], dtype=torch.float32, device=self.device)
+        gained = best >= state.best + GAIN
+        improved = gained | (filled >= state.filled + FILL_GAIN)
+        state.best = torch.where(gained, best, state.best)
+        state.filled = torch.where(improved, filled, state.filled)
+        state.waiting = torch.where(improved, 0, state.waiting + 1)
+        step = (RAISED_RATE - RATE) / self.patience
+        state.rate = (state.rate - step).clamp(min=RATE)
+        if generation >= RAISES_AFTER:
+            state.rate = torch.where(gained, RAISED_RATE, state.rate)
+        full = torch.tensor([one.full for one in own], device=self.device)
+        running = ~full & (state.waiting < self.patience)
+        if not bool(running.all()):
+            state.keep(running.nonzero()[:, 0])
+
+    # -- operators ----------------------------------------------------------------------------------------------
+
+    def _shift(self, elite: torch.Tensor, count: int, state: _State) -> torch.Tensor:
+        """Return ``count`` cyclic shifts of random elites."""
+        who = self._draw(state, count, elite.shape[1])
+        by = self._draw(state, count, max(1, self.field - 1)) + 1
+        columns = (torch.arange(self.field, device=self.device) - by[..., None]) % self.field
+        return _take(elite, who).gather(2, columns)
+
+    def _cross(self, state: _State, count: int) -> torch.Tensor:
+        """Return ``count`` one-point crossovers of parents drawn in proportion to their fitness."""
+        fitness = (state.activation - state.activation.min(dim=1, keepdim=True).values).double() + 1e-9
+        cumulated = fitness.cumsum(dim=1)
+        draw = self._uniform(state, 2 * count) * cumulated[:, -1:]
+        parents = torch.searchsorted(cumulated, draw).clamp(max=fitness.shape[1] - 1)
+        one, other = _take(state.population, parents[:, :count]), _take(state.population, parents[:, count:])
+        point = self._draw(state, count, max(1, self.field - 1)) + 1
+        left = torch.arange(self.field, device=self.device) < point[..., None]
+        return torch.where(left, one, other)
+
+    def _mutate(self, everyone: torch.Tensor, state: _State) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mutate a share of the individuals, half of them along the gradient.
+
+        Returns:
+            which were mutated, bool (n, individuals); the individuals with these mutated; the activations of the
+            parents where the gradient told them, minus infinity elsewhere.
+        """
+        n, size, field = everyone.shape
+        mutated = self._uniform(state, size) < state.rate[:, None]
+        guided = mutated & (self._uniform(state, size) < 0.5)
+        bases = self._draw(state, size * field, 4).view(n, size, field)
+        score = self._uniform(state, size * field).view(n, size, field).float()
+        score = score.clamp(1e-7, 1 - 1e-7)
+        activation = torch.full((n, size), -torch.inf, device=self.device)
+        if bool(guided.any()):
+            owner = state.neuron[:, None].expand(n, size)
+            activation[guided], gradient = self.network.gradient(everyone[guided], self.layer, owner[guided])
+            uphill = gradient.clamp(min=0)
+            total = uphill.sum(dim=1, keepdim=True)
+            share = torch.where(total > 0, uphill / total.clamp(min=1e-30), 0.25)  # (m, 4, field)
+            bits = (2 + torch.xlogy(share, share).sum(dim=1) / np.log(2)).clamp(min=1e-6)  # (m, field)
+            # positions without replacement, by their information: the smallest of exponential races
+            score[guided] = -torch.log1p(-score[guided]) / bits
+            pick = self._uniform(state, size * field).view(n, size, field)[guided]
+            cumulated = share.cumsum(dim=1)
+            bases[guided] = (pick[:, None] > cumulated[:, :3]).sum(dim=1)
+        changes = max(1, round(MUTATED_POSITIONS * field))
+        chosen = score.topk(changes, dim=2, largest=False).indices
+        result = everyone.clone()
+        result.scatter_(2, chosen, bases.gather(2, chosen).to(torch.uint8))
+        return mutated, torch.where(mutated[..., None], result, everyone), activation
+
+    def _replace_duplicates(self, elite: torch.Tensor, new: torch.Tensor, state: _State) -> torch.Tensor:
+        """Replace every new individual that stands before it already, among the elites or the new, by a random one."""
+        everyone = torch.cat([elite, new], dim=1)
+        random = torch.Generator().manual_seed(self.seed)
+        words = torch.randint(-(2**62), 2**62, (self.field, 4), generator=random).to(self.device)
+        hashes = torch.zeros(everyone.shape[:2], dtype=torch.int64, device=self.device)
+        for place in range(self.field):
+            hashes += words[place][everyone[:, :, place].long()]
+        ordered, order = hashes.sort(dim=1, stable=True)
+        again = torch.zeros_like(hashes, dtype=torch.bool)
+        again.scatter_(1, order[:, 1:], ordered[:, 1:] == ordered[:, :-1])
+        again = again[:, elite.shape[1] :]
+        return torch.where(again[..., None], self._random_sequences(state.neuron.tolist(), new.shape[1]), new)
+
+    # -- network and chance --------------------------------------------------------------------------------------
+
+    def _evaluate(self, population: torch.Tensor, neuron: torch.Tensor) -> torch.Tensor:
+        n, size, field = population.shape
+        owner = neuron[:, None].expand(n, size).reshape(-1)
+        return self.network.activation(population.reshape(-1, field), self.layer, owner).view(n, size)
+
+    def _offer(
+        self, bins: dict[int, SampleBins], neuron: torch.Tensor, population: torch.Tensor, activation: torch.Tensor
+    ) -> None:
+        sequence, activation = population.cpu().numpy(), activation.cpu().numpy()
+        for row, own in enumerate(neuron.tolist()):
+            bins[own].add(sequence[row], activation[row])
+
+    def _generator(self, neuron: int) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64((self.seed, self.layer, neuron)))
+
+    def _uniform(self, state: _State, count: int) -> torch.Tensor:
+        """Return float64 (n, count) in [0, 1), each row from its neuron's own generator."""
+        rows = [self.random[neuron].random(count) for neuron in state.neuron.tolist()]
+        return torch.from_numpy(np.stack(rows)).to(self.device)
+
+    def _draw(self, state: _State, count: int, below: int) -> torch.Tensor:
+        """Return int64 (n, count) in [0, below), each row from its neuron's own generator."""
+        rows = [self.random[neuron].integers(below, size=count) for neuron in state.neuron.tolist()]
+        return torch.from_numpy(np.stack(rows)).to(self.device)
+
+    def _random_sequences(self, neurons: list[int], count: int) -> torch.Tensor:
+        rows = [self.random[neuron].integers(4, size=(count, self.field), dtype=np.uint8) for neuron in neurons]
+        return torch.from_numpy(np.stack(rows)).to(self.device)
+
+
+def _take(population: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return individuals (n, k, field) of a population (n, size, field) by row numbers (n, k)."""
+    return population.gather(1, rows[..., None].expand(*rows.shape, population.shape[2]))

@@ -1,0 +1,96 @@
+"""Show each neuron's motifs as a page -> clustering/MODEL/convN-mechanic/convN_neuronM.html and index.html."""
+
+import numpy as np
+
+from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
+from motif_discovery.pages import Match, NeuronPage, PartRow, layer_index, neuron_page, summarise
+from motif_discovery.settings import Discovery, parse_step
+from utils.runtime import InputError, fingerprint, run_script, shown, write_text
+
+
+def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) -> NeuronPage:
+    """Return everything the page of a neuron shows.
+
+    Args:
+        discovery: the layer.
+        neuron: counted from 1.
+        neurons: all neurons of the layer that have a page.
+        key: of the page.
+
+    Raises:
+        InputError: its motifs or matches are missing or outdated.
+    """
+    parts, activation, maximum = read_motifs(discovery.motif_path(neuron))
+    path = discovery.match_path(neuron)
+    table = read_matches(path)
+    if stored_key(path) != discovery.match_key:
+        raise InputError(f"{shown(path)}: made with other settings; run motif_discovery.match again")
+    alt = {motif.name: motif.alt for motif in discovery.database}
+    of_query = {query: own for query, own in table.groupby("Query_ID", sort=False)}
+    rows = []
+    for part in parts:
+        found = part_segments(discovery.name(neuron), part)
+        matches = [
+            Match(
+                target=row["Target_ID"],
+                alt=alt.get(row["Target_ID"], ""),
+                p=row["p-value"],
+                q=row["q-value"],
+                start=start,
+                end=end,
+                query_consensus=row["Query_consensus"],
+                target_consensus=row["Target_consensus"],
+                offset=row["Optimal_offset"],
+                overlap=row["Overlap"],
+            )
+            for motif, (start, end) in found
+            if motif.name in of_query
+            for row in of_query[motif.name].to_dict("records")
+        ]
+        rows.append(
+            PartRow(
+                path=part.path,
+                size=part.size,
+                max_activation=part.max_activation,
+                consensus_activation=part.consensus_activation,
+                pfm=part.pfm,
+                segments=[place for _, place in found],
+                matches=sorted(matches, key=lambda match: match.q),
+            )
+        )
+    counts = np.bincount(bin_of(activation, maximum), minlength=BINS) if maximum > 0 else np.zeros(BINS, dtype=int)
+    return NeuronPage(
+        model=discovery.model_name, layer=discovery.layer, neuron=neuron, neurons=neurons,
+        receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
+        bin_quota=bin_quota(discovery.receptive_field), parts=rows,
+        databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
+        context=discovery.context, settings=key,
+    )  # fmt: skip
+
+
+def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
+    """Write the pages of the neurons (counted from 1) and the index of all neurons of the layer that have results."""
+    del quiet  # pages take milliseconds
+    channels = range(1, discovery.network.model.channels + 1)
+    shown_neurons = [one for one in channels if stored_key(discovery.match_path(one)) == discovery.match_key]
+    key = fingerprint(match=discovery.match_key, neurons=shown_neurons)
+    everyone = sorted({*shown_neurons, *neurons})
+    waiting = unfinished(everyone, discovery.report_path, key, overwrite)
+    summaries = []
+    for neuron in everyone:
+        page = assemble(discovery, neuron, shown_neurons, key)
+        summaries.append(summarise(page))
+        if neuron in waiting:
+            write_text(discovery.report_path(neuron), neuron_page(page))
+    index = layer_index(discovery.model_name, discovery.layer, discovery.receptive_field, summaries)
+    write_text(discovery.report_path(), index)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    run_script(lambda: run(*parse_step(__doc__, argv)))
+
+
+if __name__ == "__main__":
+    main()

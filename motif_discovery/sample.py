@@ -1,0 +1,44 @@
+"""Sample the sequences that fire each neuron -> maxactivation_samples/MODEL/convN_neuronM.h5."""
+
+import math
+
+from tqdm import tqdm
+
+from motif_discovery.files import Sample, unfinished, write_sample
+from motif_discovery.genetic import GeneticSampler
+from motif_discovery.settings import Discovery, parse_step
+from utils.runtime import run_script
+
+BLOCK_SAMPLES = 2**27  # bytes of stored sequences in a block of neurons
+
+
+def blocks(discovery: Discovery, neurons: list[int], limit: int | None = None) -> list[list[int]]:
+    """Return the neurons in blocks that are sampled at once, as large as the settings and the memory allow."""
+    field = discovery.receptive_field
+    stored = 20 * (field * 20 // 100 * 100 + 100) * field
+    size = max(1, min(discovery.settings.neurons_at_once, BLOCK_SAMPLES // stored, limit or math.inf))
+    return [neurons[start : start + size] for start in range(0, len(neurons), size)]
+
+
+def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
+    """Sample the neurons (counted from 1) that have no sample with these settings yet."""
+    settings = discovery.settings
+    waiting = unfinished(neurons, discovery.sample_path, discovery.sample_key, overwrite)
+    sampler = GeneticSampler(
+        discovery.network, discovery.layer, settings.population, settings.generations, settings.patience, settings.seed
+    )
+    for block in blocks(discovery, waiting):
+        label = f"conv{discovery.layer} neurons {block[0]}-{block[-1]}: generations"
+        with tqdm(total=settings.generations, desc=label, disable=quiet, leave=False, mininterval=0.5) as bar:
+            sampled = sampler.sample([neuron - 1 for neuron in block], lambda _, bar=bar: bar.update())
+        for neuron, bins in zip(block, sampled, strict=True):
+            write_sample(discovery.sample_path(neuron), Sample(*bins.result(), bins.maximum), discovery.sample_key)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    run_script(lambda: run(*parse_step(__doc__, argv)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Settings of motif discovery, and where each of its files lies."""
+
+import argparse
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import torch
+
+from utils.activation import WindowNetwork
+from utils.checkpoint import Checkpoint, load_checkpoint
+from utils.config import (
+    Settings,
+    load_model_settings,
+    load_settings,
+    parse_layer,
+    parse_range,
+    root_files,
+    settings_parser,
+)
+from utils.motif import Motif, read_meme
+from utils.runtime import InputError, file_sha256, fingerprint, pick_device
+
+HERE = Path(__file__).resolve().parent
+
+
+class DiscoverySettings(Settings):
+    """Settings of an interpreting config (configs/interpreting/NAME.yaml)."""
+
+    model: str
+    ind: str = pydantic.Field("", pattern=r"^(\d+-\d+)?$", description="half-open, from 0: 0-4 is neurons 1 to 4")
+    sampler: Literal["genetic"] = "genetic"
+    population: int = pydantic.Field(1000, ge=10)
+    generations: int = pydantic.Field(350, ge=1)
+    patience: int = pydantic.Field(30, ge=1)
+    clusters: int = pydantic.Field(4, ge=2)
+    fit_samples: int = pydantic.Field(4000, ge=100)
+    motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
+    q_threshold: float = pydantic.Field(0.01, gt=0, le=1)
+    neurons_at_once: int = pydantic.Field(8, ge=1)
+    seed: int = pydantic.Field(1, ge=0)
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """One layer of one model to interpret: what is to be done, with what, and where the files lie."""
+
+    settings: DiscoverySettings
+    layer: int
+    checkpoint: Checkpoint
+    network: WindowNetwork
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, which names the folders."""
+        return self.checkpoint.name
+
+    @property
+    def receptive_field(self) -> int:
+        """Receptive field of the layer, nt."""
+        return self.network.model.receptive_field(self.layer)
+
+    @property
+    def context(self) -> str:
+        """What the windows stand for in the trained model, in one sentence."""
+        padding = self.network.model.padding
+        if not padding:
+            return "The model's convolutions have no padding: a window means the same at every position of a message."
+        return (
+            f"The model's convolutions have padding {padding}: results describe interior positions, whose receptive "
+            "field holds no padding; near the ends of a sequence the padding is part of what the neuron sees."
+        )
+
+    def name(self, neuron: int) -> str:
+        """File name of a neuron, counted from 1: ``conv5_neuron2``."""
+        return f"conv{self.layer}_neuron{neuron}"
+
+    def sample_path(self, neuron: int) -> Path:
+        """The sample of a neuron."""
+        return HERE / "maxactivation_samples" / self.model_name / f"{self.name(neuron)}.h5"
+
+    def motif_path(self, neuron: int, suffix: str = ".h5") -> Path:
+        """The motifs of a neuron: all parts (.h5) or their segments (.meme)."""
+        return HERE / "motifs" / self.model_name / f"{self.name(neuron)}{suffix}"
+
+    def match_path(self, neuron: int) -> Path:
+        """The database matches of a neuron."""
+        return HERE / "tomtom_match_results" / self.model_name / f"conv{self.layer}" / f"{self.name(neuron)}.tsv"
+
+    def report_path(self, neuron: int | None = None) -> Path:
+        """The report of a neuron, or the index of the layer."""
+        folder = HERE / "clustering" / self.model_name / f"conv{self.layer}-mechanic"
+        return folder / (f"{self.name(neuron)}.html" if neuron else "index.html")
+
+    # A finished file carries the key of everything that decided it; another key means it is to be made again.
+
+    @cached_property
+    def sample_key(self) -> str:
+        """Key of a sample."""
+        sampling = self.settings.model_dump(include={"sampler", "population", "generations", "patience", "seed"})
+        return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, **sampling)
+
+    @cached_property
+    def motif_key(self) -> str:
+        """Key of the motifs made from a sample."""
+        return fingerprint(sample=self.sample_key, **self.settings.model_dump(include={"clusters", "fit_samples"}))
+
+    @cached_property
+    def database_paths(self) -> list[Path]:
+        """The motif databases."""
+        return root_files(self.settings.motif_database)
+
+    @cached_property
+    def database(self) -> list[Motif]:
+        """The motifs of the databases."""
+        return read_meme(self.database_paths)
+
+    @cached_property
+    def match_key(self) -> str:
+        """Key of the matches of these motifs with these databases."""
+        hashes = [file_sha256(path) for path in self.database_paths]
+        return fingerprint(motif=self.motif_key, databases=hashes, q_threshold=self.settings.q_threshold)
+
+
+def open_discovery(settings: DiscoverySettings, layer: int) -> Discovery:
+    """Load the model and check that everything a run needs is there before anything is computed."""
+    checkpoint = load_checkpoint(load_model_settings(settings.model))
+    highest = checkpoint.model.num_layers + 1
+    if not 1 <= layer <= highest:
+        raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
+    discovery = Discovery(settings, layer, checkpoint, WindowNetwork(checkpoint.model, pick_device(settings.device)))
+    _ = discovery.database
+    return discovery
+
+
+def chosen_neurons(settings: DiscoverySettings, text: str | None, channels: int) -> list[int]:
+    """Return the neurons, counted from 1: ``--neurons 1-4``, else ``ind: 0-4`` of the config, else all."""
+    if text:
+        return parse_range(text, channels)
+    if settings.ind:
+        first, end = map(int, settings.ind.split("-"))
+        if not first < end <= channels:
+            raise InputError(f"key 'ind': {settings.ind} is outside 0-{channels} (half-open, counted from 0)")
+        return list(range(first + 1, end + 1))
+    return list(range(1, channels + 1))
+
+
+def discovery_parser(doc: str | None, layer: bool = True) -> argparse.ArgumentParser:
+    """Return the command line of a step: ``--config FILE --layer conv5 [--neurons 1-4] [key=value ...]``."""
+    parser = settings_parser(doc, DiscoverySettings)
+    if layer:
+        parser.add_argument("--layer", required=True, help="such as conv5")
+    parser.add_argument("--neurons", help="such as 1-4 or 1,3,7; counted from 1, both ends included")
+    parser.add_argument("--overwrite", action="store_true", help="compute again what is finished")
+    return parser
+
+
+def parse_step(doc: str | None, argv: list[str] | None) -> tuple[Discovery, list[int], bool]:
+    """Parse the command line of a step. Returns the discovery, the neurons, and whether to overwrite."""
+    arguments = discovery_parser(doc).parse_args(argv)
+    settings = load_settings(DiscoverySettings, arguments.config, arguments.overrides)
+    discovery = open_discovery(settings, parse_layer(arguments.layer))
+    neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels)
+    return discovery, neurons, arguments.overwrite
+
+
+def limit_threads(processes: int) -> None:
+    """Share the cores between processes."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // processes))

@@ -1,0 +1,1 @@
+"""Mean-ribosome-load predictors: train and evaluate."""

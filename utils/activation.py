@@ -1,0 +1,165 @@
+"""Activations of neurons on windows as long as their receptive field, and on long sequences in one dense pass.
+
+A neuron is one output channel of a layer's convolution; its activation is the raw output. A window stands for an
+interior position of the trained model: one whose receptive field lies inside the sequence. There the padding of the
+model's convolutions is not seen, whatever it is (``interior_starts`` says which positions these are).
+"""
+
+import torch
+import torch.nn.functional as F
+
+from utils.model import Predictor
+from utils.sequence import N, one_hot
+
+POSITIONS_AT_ONCE = 2**18  # bounds the memory of a batch: 64 channels of this many positions are 64 MiB
+
+
+class WindowNetwork:
+    """The lower layers of a predictor, evaluated on many short windows.
+
+    The second convolution sees 9 nt, so its output is looked up in a table of all 4^9 words instead of computed:
+    more than half of the arithmetic of any deeper layer.
+
+    Args:
+        model: the predictor.
+        device: where it runs.
+    """
+
+    def __init__(self, model: Predictor, device: torch.device | str = "cpu") -> None:
+        self.model = model.to(device).eval().requires_grad_(False)
+        self.device = torch.device(device)
+        self._table: torch.Tensor | None = None
+
+    # -- inside: (batch, channels, 1, positions), channels-last ---------------------------------------------------
+
+    def _words_table(self) -> torch.Tensor:
+        """Return the second convolution's output (4^w, channels) for every word of its receptive field w."""
+        if self._table is None:
+            width = self.model.receptive_field(2)
+            parts = []
+            for start in range(0, 4**width, 2**15):
+                words = torch.arange(start, min(start + 2**15, 4**width), device=self.device)
+                digits = 4 ** torch.arange(width - 1, -1, -1, device=self.device)
+                parts.append(self._map_from_bases(one_hot(words[:, None] // digits % 4), 2)[:, :, 0, 0])
+            self._table = torch.cat(parts)
+        return self._table
+
+    def _map_from_bases(self, X: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return a layer's map from one-hot windows (differentiable)."""
+        x = self.model.convolve(X.unsqueeze(2).contiguous(memory_format=torch.channels_last), 1, padding=0)
+        return self._map_from_layer(x, 1, layer)
+
+    def _map_from_layer(self, x: torch.Tensor, below: int, layer: int) -> torch.Tensor:
+        """Return a layer's map from the raw map of a layer below."""
+        for lower in range(below + 1, layer + 1):
+            if lower > 2:
+                x = F.max_pool2d(x, (1, 2))
+            x = self.model.convolve(self.model.rectify(x, lower), lower, padding=0)
+        return x
+
+    def _map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return a layer's map from indices (batch, length) of known bases."""
+        if layer == 1 or self.model.receptive_field(2) > 10:
+            return self._map_from_bases(one_hot(indices), layer)
+        width = self.model.receptive_field(2)
+        count = indices.shape[1] - width + 1
+        words = torch.zeros(indices.shape[0], count, dtype=torch.int32, device=self.device)
+        for place in range(width):
+            words.mul_(4).add_(indices[:, place : place + count])
+        x = F.embedding(words, self._words_table()).permute(0, 2, 1).unsqueeze(2)
+        return self._map_from_layer(x, 2, layer)
+
+    def _chunk(self, length: int) -> int:
+        return max(16, POSITIONS_AT_ONCE // length)
+
+    # -- outside ------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def feature_map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return the raw output of a layer's convolution on windows.
+
+        Args:
+            indices: uint8 (n, length), 0 to 3.
+            layer: 1 and up; 0 gives the one-hot input.
+
+        Returns:
+            float32 (n, positions x channels), flattened.
+        """
+        if layer == 0:
+            return one_hot(indices.to(self.device)).flatten(1)
+        parts = [
+            self._map(part.to(self.device), layer).permute(0, 3, 1, 2).flatten(1)
+            for part in indices.split(self._chunk(indices.shape[1]))
+        ]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def activation(self, indices: torch.Tensor, layer: int, neuron: torch.Tensor) -> torch.Tensor:
+        """Return the activation float32 (n,) of windows as long as the receptive field.
+
+        Args:
+            indices: uint8 (n, receptive field), 0 to 3.
+            layer: of the neurons.
+            neuron: int64 (n,), the neuron of each window, counted from 0.
+        """
+        parts = []
+        chunk = self._chunk(indices.shape[1])
+        for part, own in zip(indices.split(chunk), neuron.split(chunk), strict=True):
+            x = self._map(part.to(self.device), layer)[:, :, 0, 0]
+            parts.append(x.gather(1, own.to(self.device)[:, None])[:, 0])
+        return torch.cat(parts) if parts else torch.zeros(0, device=self.device)
+
+    def gradient(self, indices: torch.Tensor, layer: int, neuron: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return activations (n,) and their gradient (n, 4, receptive field) at the one-hot input."""
+        activations, gradients = [], []
+        chunk = self._chunk(indices.shape[1])
+        for part, own in zip(indices.split(chunk), neuron.split(chunk), strict=True):
+            X = one_hot(part.to(self.device)).requires_grad_()
+            with torch.enable_grad():
+                x = self._map_from_bases(X, layer)[:, :, 0, 0].gather(1, own.to(self.device)[:, None])
+                (gradient,) = torch.autograd.grad(x.sum(), X)
+            activations.append(x.detach()[:, 0])
+            gradients.append(gradient)
+        return torch.cat(activations), torch.cat(gradients)
+
+
+def interior_starts(model: Predictor, length: int, layer: int) -> torch.Tensor:
+    """Return the window start of every position of ``model.trunk`` on ``length`` nt that sees no padding, else -1.
+
+    Returns:
+        int64 (positions,).
+    """
+    offset = sum(model.padding * model.stride(lower) for lower in range(1, layer + 1))
+    starts = torch.arange(model.map_length(length, layer)) * model.stride(layer) - offset
+    inside = (starts >= 0) & (starts + model.receptive_field(layer) <= length)
+    return torch.where(inside, starts, -1)
+
+
+@torch.no_grad()
+def dense_activation(model: Predictor, indices: torch.Tensor, layer: int) -> torch.Tensor:
+    """Return the activation of every neuron at every window start of sequences, in one pass.
+
+    Each max-pool becomes a maximum over two positions at stride 1, and the layers above it are dilated by 2, 4, 8, ...:
+    the same numbers as running the network on each window.
+
+    Args:
+        model: in evaluation mode.
+        indices: uint8 (n, length), 0 to 3, or 4 for N and padding.
+        layer: of the neurons.
+
+    Returns:
+        float32 (n, channels, length - receptive field + 1); minus infinity where the window holds an N or padding.
+    """
+    field = model.receptive_field(layer)
+    if indices.shape[1] < field:
+        return torch.zeros(indices.shape[0], model.channels, 0, device=indices.device)
+    x = one_hot(indices).unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    x = model.convolve(x, 1, padding=0)
+    for lower in range(2, layer + 1):
+        if lower > 2:
+            half = model.stride(lower - 1)
+            x = torch.maximum(x[..., :-half], x[..., half:])
+        x = model.convolve(model.rectify(x, lower), lower, padding=0, dilation=model.stride(lower))
+    x = x.squeeze(2)
+    unknown = F.max_pool1d((indices >= N).float().unsqueeze(1), field, stride=1)
+    return x.masked_fill(unknown > 0, float("-inf"))

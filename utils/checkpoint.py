@@ -1,0 +1,105 @@
+"""Checkpoints: self-describing ones of this project, and bare published ones."""
+
+import pickle
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from utils.config import ModelSettings
+from utils.model import Predictor
+from utils.runtime import InputError, atomic_path, file_sha256, root_path, shown
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model with what is known of its training.
+
+    Attributes:
+        model: the predictor, in evaluation mode.
+        training: settings, seed, metrics, label scaling, data SHA-256; empty for a bare published checkpoint.
+        sha256: of the file.
+        name: of the model.
+    """
+
+    model: Predictor
+    training: dict = field(default_factory=dict)
+    sha256: str = ""
+    name: str = ""
+
+    @property
+    def label_scaling(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of the training labels, one per target (0 and 1 where not known)."""
+        targets = self.model.arguments["num_targets"]
+        scaling = self.training.get("label_scaling", {})
+        return scaling.get("mean", [0.0] * targets), scaling.get("std", [1.0] * targets)
+
+
+def save_checkpoint(path: str | Path, model: Predictor, training: dict, **more: object) -> None:
+    """Write a checkpoint whole or not at all. ``training`` and ``more`` hold tensors, numbers, text, lists, dicts."""
+    content = {"model_state_dict": model.state_dict(), "model": model.arguments, "training": training, **more}
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict:
+    """Return the raw content of a checkpoint file; nothing in it is executed.
+
+    Raises:
+        InputError: no such file, or not a checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such checkpoint; train the model first or correct the model config")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise InputError(f"{shown(path)}: not a readable checkpoint ({reason}); get or train it again") from None
+    if isinstance(content, dict) and "conv1.weight" in content:
+        content = {"model_state_dict": content}
+    if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
+        raise InputError(f"{shown(path)}: holds no 'model_state_dict'; it is not a checkpoint of a predictor")
+    return content
+
+
+def arguments_of_state(state: dict, settings: ModelSettings) -> dict:
+    """Return the constructor arguments of a bare checkpoint: sizes from its tensors, padding from the model config."""
+    channels, in_channels, kernel_size = state["conv1.weight"].shape
+    return {
+        "num_layers": sum(key.startswith("conv_layers.") and key.endswith(".weight") for key in state),
+        "in_channels": in_channels,
+        "channels": channels,
+        "kernel_size": kernel_size,
+        "num_targets": state["head.weight"].shape[0],
+        "padding": settings.network.padding,
+        "dropout": settings.network.dropout,
+        "readout": "last",
+    }
+
+
+def load_checkpoint(
+    settings: ModelSettings, device: torch.device | str = "cpu", path: Path | None = None
+) -> Checkpoint:
+    """Load a model in evaluation mode.
+
+    Args:
+        settings: the model's config.
+        device: where to put it.
+        path: another file than the config's ``checkpoint``.
+
+    Raises:
+        InputError: missing, unreadable, or of another network.
+    """
+    path = path or root_path(settings.checkpoint)
+    content = read_checkpoint(path, device)
+    state = content["model_state_dict"]
+    try:
+        model = Predictor(**(content.get("model") or arguments_of_state(state, settings)))
+        model.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{shown(path)}: its weights do not fit the predictor ({reason})") from None
+    model = model.to(device).eval().requires_grad_(False)
+    return Checkpoint(model, content.get("training") or {}, file_sha256(path), settings.name)

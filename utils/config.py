@@ -1,0 +1,193 @@
+"""Settings: YAML files checked against a schema, with ``key=value`` on the command line winning over the file."""
+
+import argparse
+import difflib
+import re
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pydantic
+import yaml
+
+from utils.runtime import ROOT, InputError, root_path, shown
+
+
+class Settings(pydantic.BaseModel):
+    """A group of settings. An unknown key or a wrong type is an error."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class NetworkSettings(Settings):
+    """Constructor arguments of the predictor that a bare published checkpoint cannot tell by itself."""
+
+    num_layers: int = pydantic.Field(6, ge=1)
+    in_channels: int = pydantic.Field(6, ge=4)
+    padding: int = pydantic.Field(0, ge=0)
+    num_targets: int = pydantic.Field(1, ge=1)
+    dropout: float = pydantic.Field(0.3, ge=0, lt=1)
+    readout: typing.Literal["last", "first"] = "first"
+
+
+class ModelSettings(Settings):
+    """configs/models/NAME.yaml: a trained model, described once."""
+
+    name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    checkpoint: str
+    dataset: str
+    network: NetworkSettings = NetworkSettings()
+
+
+S = TypeVar("S", bound=pydantic.BaseModel)
+
+
+def read_yaml(path: Path) -> dict:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        InputError: no such file, not YAML, or not a mapping.
+    """
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such config file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{shown(path)}{line}: not a YAML file: {getattr(error, 'problem', error)}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{shown(path)}: expected 'key: value' lines, found {type(content).__name__}")
+    return content
+
+
+def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = ()) -> S:
+    """Read a YAML config and apply ``key=value`` overrides (``a.b=value`` reaches into a group).
+
+    Raises:
+        InputError: naming the key, what is wrong with it, and for an unknown key the nearest known one.
+    """
+    path = find_config(path)
+    content = read_yaml(path)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise InputError(f"'{override}': an override is written key=value")
+        target = content
+        *groups, last = key.split(".")
+        for group in groups:
+            if not isinstance(target.get(group), dict):
+                target[group] = {}
+            target = target[group]
+        try:
+            target[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"'{override}': the value is not YAML") from None
+    try:
+        return schema.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise InputError(f"{shown(path)}: {_explain(error.errors()[0], schema)}") from None
+
+
+def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
+    """Return one line for the first problem pydantic found."""
+    location = [part for part in problem["loc"] if isinstance(part, str)]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        for group in location[:-1]:
+            annotation = schema.model_fields[group].annotation
+            schema = annotation if isinstance(annotation, type) else schema
+        known = list(schema.model_fields)
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
+        return f"unknown key '{key}'; the nearest known one is '{near[0]}' (known: {', '.join(known)})"
+    if problem["type"] == "missing":
+        return f"key '{key}' is missing"
+    return f"key '{key}': {problem['msg'][0].lower()}{problem['msg'][1:]} (got {problem['input']!r})"
+
+
+def find_config(path: str | Path, below: str = "") -> Path:
+    """Return the config a person means: a path from here or from the root, or a bare name in ``configs/<below>/``."""
+    path = Path(path).expanduser()
+    candidates = [path, ROOT / path]
+    if below:
+        candidates.append(ROOT / "configs" / below / f"{path}.yaml")
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    raise InputError(f"{path}: no such config file (looked for {', '.join(shown(c) for c in candidates)})")
+
+
+def load_model_settings(name: str) -> ModelSettings:
+    """Return the model that a stage's config names: a name in configs/models, or a path."""
+    return load_settings(ModelSettings, find_config(name, "models"))
+
+
+def parse_range(text: str | int, limit: int) -> list[int]:
+    """Return the numbers, counted from 1, that ``1-4``, ``3`` or ``1,5-7`` (both ends included) name.
+
+    Raises:
+        InputError: not of that form, or outside 1 to ``limit``.
+    """
+    numbers: list[int] = []
+    for part in str(text).split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if not match:
+            raise InputError(f"neurons: '{text}' is not a range such as 1-4")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= first <= last <= limit:
+            raise InputError(f"neurons: {part.strip()} is outside 1 to {limit}")
+        numbers.extend(range(first, last + 1))
+    return sorted(set(numbers))
+
+
+def parse_layer(text: str | int) -> int:
+    """Return 5 for ``conv5`` or ``5``.
+
+    Raises:
+        InputError: neither of these.
+    """
+    match = re.fullmatch(r"(?:conv)?(\d+)", str(text).strip())
+    if not match or int(match[1]) < 1:
+        raise InputError(f"layer: '{text}' is not a layer such as conv5")
+    return int(match[1])
+
+
+def describe_keys(schema: type[pydantic.BaseModel]) -> str:
+    """Return the settings of a schema and their defaults, for ``--help``."""
+    lines = []
+    for key, field in schema.model_fields.items():
+        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+        note = f"  {field.description}" if field.description else ""
+        kind = field.annotation
+        kind = kind.__name__ if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) else kind
+        lines.append(f"  {key} = {default}  ({str(kind).replace('typing.', '')}){note}")
+    return "\n".join(lines)
+
+
+def settings_parser(doc: str | None, schema: type[pydantic.BaseModel]) -> argparse.ArgumentParser:
+    """Return the command-line parser that every script shares: ``--config FILE [key=value ...]``."""
+    parser = argparse.ArgumentParser(
+        description=doc,
+        epilog="settings (in the config file, or as key=value here):\n" + describe_keys(schema),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", required=True, metavar="FILE", help="YAML config")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings that win over the file")
+    return parser
+
+
+def root_files(paths: str | Sequence[str]) -> list[Path]:
+    """Return the files that a config names, one or several.
+
+    Raises:
+        InputError: one is not there.
+    """
+    found = [root_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
+    for path in found:
+        if not path.is_file():
+            raise InputError(f"{shown(path)}: no such file")
+    return found

@@ -1,0 +1,144 @@
+"""Data sets at rest: HDF5 files with a train, a valid and a test split.
+
+In memory a position of a message is one byte: bit ``t`` says whether track ``t`` is on. Batches are expanded to float
+only when the network reads them, so a data set is never in memory as float.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from utils.runtime import InputError, atomic_path, shown
+
+SPLITS = ("train", "valid", "test")
+TRACKS = ("A", "C", "G", "U", "codon_start", "splice_site")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set.
+
+    Attributes:
+        codes: uint8 (n, length), bit ``t`` set where track ``t`` is 1; 0 is padding or N.
+        label: float32 (n, targets).
+        length: int32 (n,), nucleotides of each message.
+        id: text, n of them.
+        tracks: how many tracks the codes hold.
+    """
+
+    codes: np.ndarray
+    label: np.ndarray
+    length: np.ndarray
+    id: list[str]
+    tracks: int
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def batch(self, rows: np.ndarray, device: torch.device | str = "cpu", shift: int = 0) -> tuple[torch.Tensor, int]:
+        """Return float32 (rows, tracks, length) and the length of the longest message in it.
+
+        ``shift`` moves the messages towards the 3' end by so many positions; what leaves the input is cut.
+        """
+        codes = torch.from_numpy(self.codes[rows]).to(device)
+        longest = int(self.length[rows].max())
+        if shift:
+            codes = torch.nn.functional.pad(codes, (shift, 0))[:, : self.codes.shape[1]]
+            longest = min(longest + shift, self.codes.shape[1])
+        bits = torch.arange(self.tracks, device=device, dtype=torch.uint8)
+        return (codes.unsqueeze(1) >> bits[None, :, None]).bitwise_and_(1).float(), longest
+
+    def batches_by_length(self, batch_size: int) -> Iterator[np.ndarray]:
+        """Yield row numbers, messages of like length together."""
+        order = np.argsort(self.length, kind="stable")
+        for start in range(0, len(order), batch_size):
+            yield order[start : start + batch_size]
+
+
+def pack_tracks(tracks: np.ndarray) -> np.ndarray:
+    """Return codes uint8 (..., length) of 0/1 tracks (..., tracks, length)."""
+    weights = (1 << np.arange(tracks.shape[-2])).astype(np.uint8)
+    return np.tensordot(tracks.astype(np.uint8), weights, axes=([-2], [0])).astype(np.uint8)
+
+
+def unpack_tracks(codes: np.ndarray, tracks: int) -> np.ndarray:
+    """Return 0/1 tracks uint8 (n, tracks, length) of codes (n, length)."""
+    return (codes[:, None, :] >> np.arange(tracks, dtype=np.uint8)[None, :, None]) & 1
+
+
+def write_dataset(path: str | Path, splits: Mapping[str, Split], attributes: Mapping[str, object]) -> None:
+    """Write ``data/NAME.h5`` whole or not at all, with the attributes that say what it is."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, split in splits.items():
+            n, length = split.codes.shape
+            shape = (n, split.tracks, length)
+            rows = max(1, min(n, 2**20 // (split.tracks * length)))
+            stored = file.create_dataset(
+                f"{name}_sequence", shape, dtype="u1", chunks=(rows, *shape[1:]), compression="gzip", compression_opts=1
+            )
+            for start in range(0, n, 256):
+                stored[start : start + 256] = unpack_tracks(split.codes[start : start + 256], split.tracks)
+            file[f"{name}_label"] = split.label.astype(np.float32)
+            file[f"{name}_length"] = split.length.astype(np.int32)
+            file.create_dataset(f"{name}_id", data=split.id, dtype=h5py.string_dtype())
+        for key, value in attributes.items():
+            file.attrs[key] = value
+
+
+def _read_codes(stored: h5py.Dataset, where: str) -> np.ndarray:
+    """Return codes (n, length) of a stored sequence array, whatever its number type, block by block."""
+    if stored.ndim != 3 or stored.shape[1] > 8 or stored.shape[1] < 4:
+        raise InputError(f"{where}: shape {stored.shape}; expected (n, 4 to 8 tracks, length)")
+    codes = np.empty((stored.shape[0], stored.shape[2]), dtype=np.uint8)
+    for start in range(0, len(codes), 256):
+        block = stored[start : start + 256]
+        if not ((block == 0) | (block == 1)).all():
+            raise InputError(f"{where}: holds values other than 0 and 1 near row {start}; expected one-hot tracks")
+        codes[start : start + 256] = pack_tracks(block)
+    return codes
+
+
+def read_split(path: str | Path, name: str) -> Split:
+    """Read one split. The published layout (float tracks, no lengths, no ids) is read too.
+
+    Raises:
+        InputError: no such file, truncated, a key missing, a wrong shape, NaN labels, or no rows.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such data set; make it with python -m generate_dataset.build")
+    try:
+        with h5py.File(path, "r") as file:
+            missing = [key for key in (f"{name}_sequence", f"{name}_label") if key not in file]
+            if missing:
+                raise InputError(
+                    f"{shown(path)}: key '{missing[0]}' is missing; it holds {', '.join(file) or 'nothing'}"
+                )
+            stored = file[f"{name}_sequence"]
+            codes = _read_codes(stored, f"{shown(path)}: {name}_sequence")
+            label = np.asarray(file[f"{name}_label"], dtype=np.float32).reshape(len(codes), -1)
+            length = file[f"{name}_length"][:] if f"{name}_length" in file else _used_length(codes)
+            ids = (
+                [text.decode() for text in file[f"{name}_id"][:]]
+                if f"{name}_id" in file
+                else [f"{name}_{row}" for row in range(len(codes))]
+            )
+            tracks = stored.shape[1]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(path)}: not a readable HDF5 file ({str(error)[:100]}); make it again") from None
+    if not len(codes):
+        raise InputError(f"{shown(path)}: the {name} split is empty")
+    if not np.isfinite(label).all():
+        row = int(np.argmax(~np.isfinite(label).all(axis=1)))
+        raise InputError(f"{shown(path)}: {name}_label row {row} is not a number; leave such rows out of the data set")
+    return Split(codes, label, length.astype(np.int32), ids, tracks)
+
+
+def _used_length(codes: np.ndarray) -> np.ndarray:
+    """Return the position after the last non-zero code of each row."""
+    used = codes != 0
+    return np.where(used.any(axis=1), codes.shape[1] - used[:, ::-1].argmax(axis=1), 0)

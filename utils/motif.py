@@ -1,0 +1,163 @@
+"""Motif matrices: counts (pfm), probabilities (ppm), information; their segments; MEME files.
+
+Every matrix is (4, width) with rows A, C, G, U.
+"""
+
+import gzip
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.runtime import InputError, shown, write_text
+from utils.sequence import IUPAC_OF_BASES
+
+
+@dataclass(frozen=True)
+class Motif:
+    """A named motif.
+
+    Attributes:
+        name: identifier, without white space.
+        alt: a second name, such as the protein; may be empty.
+        ppm: probabilities float64 (4, width).
+        nsites: how many sequences it was made from.
+    """
+
+    name: str
+    alt: str
+    ppm: np.ndarray
+    nsites: int = 20
+
+
+def pfm_of(indices: np.ndarray) -> np.ndarray:
+    """Return counts int64 (4, length) of aligned sequences uint8 (n, length); N counts nowhere."""
+    return np.stack([(indices == base).sum(axis=0) for base in range(4)])
+
+
+def to_ppm(pfm: np.ndarray) -> np.ndarray:
+    """Return probabilities float64 (..., 4, width) of counts; a column without counts is uniform."""
+    pfm = pfm.astype(np.float64)
+    total = pfm.sum(axis=-2, keepdims=True)
+    return np.where(total > 0, pfm / np.where(total > 0, total, 1), 0.25)
+
+
+def information(ppm: np.ndarray) -> np.ndarray:
+    """Return the information content in bits (..., width) of each column: 2 + sum p log2 p (0 log 0 = 0)."""
+    return 2 + (ppm * np.log2(np.where(ppm > 0, ppm, 1))).sum(axis=-2)
+
+
+def consensus(ppm: np.ndarray) -> np.ndarray:
+    """Return the most probable base of each column, uint8 (..., width); of equal ones the first."""
+    return ppm.argmax(axis=-2).astype(np.uint8)
+
+
+def iupac_consensus(ppm: np.ndarray) -> str:
+    """Return an IUPAC word: per column the fewest bases that hold more than 3/4 of the probability, N for all four."""
+    word = []
+    for column in ppm.T:
+        order = np.argsort(-column, kind="stable")
+        needed = int(np.searchsorted(np.cumsum(column[order]), 0.75, side="right")) + 1
+        word.append(IUPAC_OF_BASES["".join(sorted("ACGU"[base] for base in order[: min(needed, 4)]))])
+    return "".join(word)
+
+
+def segments(ppm: np.ndarray, threshold: float = 0.7, min_width: int = 4, max_width: int = 30) -> list[tuple[int, int]]:
+    """Return the informative segments of a matrix as half-open [start, end), in order.
+
+    A column is informative where the mean information of it and its neighbours (two neighbours inside the matrix, one
+    at its edges) exceeds ``threshold`` bits. A segment is a maximal run of informative columns; one longer than
+    ``max_width`` is cut at its least informative column, again and again, and pieces under ``min_width`` are dropped.
+    """
+    bits = information(ppm)
+    window = np.ones(3)
+    smooth = np.convolve(bits, window, mode="same") / np.convolve(np.ones(len(bits)), window, mode="same")
+    if len(bits) < 3:  # numpy's "same" is as long as the longer of the two
+        smooth = np.full(len(bits), bits.mean()) if len(bits) else bits
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], smooth > threshold, [False]])))
+    pieces = []
+    waiting = [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)][::-1]
+    while waiting:
+        start, end = waiting.pop()
+        if end - start <= max_width:
+            if end - start >= min_width:
+                pieces.append((start, end))
+            continue
+        inner = smooth[start + min_width : end - min_width]
+        cut = start + min_width + int(inner.argmin())
+        waiting += [(cut, end), (start, cut)]
+    return pieces
+
+
+def write_meme(path: str | Path, motifs: Iterable[Motif]) -> None:
+    """Write motifs in MEME's minimal format, RNA alphabet, whole or not at all."""
+    lines = ["MEME version 4", "", "ALPHABET= ACGU", "", "Background letter frequencies", "A 0.25 C 0.25 G 0.25 U 0.25"]
+    for motif in motifs:
+        width = motif.ppm.shape[1]
+        lines += ["", f"MOTIF {motif.name} {motif.alt}".rstrip(), ""]
+        lines.append(f"letter-probability matrix: alength= 4 w= {width} nsites= {motif.nsites} E= 0")
+        lines += ["  ".join(f"{probability:.6f}" for probability in column) for column in motif.ppm.T]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_meme(paths: str | Path | Sequence[str | Path]) -> list[Motif]:
+    """Read the motifs of one or several MEME files, plain or .gz; several are joined in order.
+
+    Raises:
+        InputError: unreadable, another alphabet, a broken matrix, no motif, or the same name twice in one file.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    return [motif for path in paths for motif in _read_one(Path(path))]
+
+
+def _read_one(path: Path) -> list[Motif]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as handle:
+            lines = handle.read().splitlines()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{shown(path)}: not a readable MEME file ({error})") from None
+    motifs: dict[str, Motif] = {}
+    name = alt = ""
+    place = 0
+    while place < len(lines):
+        words = lines[place].split()
+        place += 1
+        if not words:
+            continue
+        if words[0] == "ALPHABET=" and "".join(words[1:])[:4] not in ("ACGU", "ACGT"):
+            raise InputError(f"{shown(path)}, line {place}: alphabet {' '.join(words[1:])}; expected ACGU or ACGT")
+        if words[0] == "MOTIF":
+            if len(words) < 2:
+                raise InputError(f"{shown(path)}, line {place}: a MOTIF line without a name")
+            name, alt = words[1], " ".join(words[2:])
+        elif words[0] == "letter-probability":
+            matrix, nsites, place = _read_matrix(lines, place, path)
+            if not name or name in motifs:
+                raise InputError(f"{shown(path)}, line {place}: motif '{name}' has no name of its own or stands twice")
+            motifs[name] = Motif(name, alt, matrix, nsites)
+    if not motifs:
+        raise InputError(f"{shown(path)}: holds no motif in MEME format")
+    return list(motifs.values())
+
+
+def _read_matrix(lines: list[str], place: int, path: Path) -> tuple[np.ndarray, int, int]:
+    """Return the matrix whose header is line ``place`` (counted from 1), its nsites, and the line after it."""
+    header = lines[place - 1].split()
+    facts = dict(itertools.pairwise(header))
+    rows: list[list[float]] = []
+    while place < len(lines) and lines[place].strip():
+        try:
+            rows.append([float(word) for word in lines[place].split()])
+        except ValueError:
+            break  # MEME files may go on with text right after the matrix
+        place += 1
+    width = int(facts.get("w=", len(rows)))
+    good = len(rows) == width > 0 and all(len(row) == 4 for row in rows)
+    matrix = np.array(rows, dtype=np.float64).T if good else np.zeros((4, 0))
+    if not good or not np.isfinite(matrix).all() or (matrix < 0).any() or (abs(matrix.sum(axis=0) - 1) > 0.05).any():
+        raise InputError(f"{shown(path)}, line {place}: a matrix that is not {width} rows of four probabilities")
+    return matrix / matrix.sum(axis=0), int(float(facts.get("nsites=", 20))), place

@@ -1,0 +1,38 @@
+"""The command lines of training and evaluation, the same for every kind of predictor."""
+
+from pathlib import Path
+
+from utils.config import load_model_settings, load_settings, settings_parser
+from utils.data import SPLITS
+from utils.evaluation import run_evaluation
+from utils.runtime import run_script
+from utils.training import TrainingSettings, run_training
+
+
+def train_command(doc: str | None, results: Path, argv: list[str] | None) -> None:
+    """Train the model that a training config names; its log and state go to ``results/NAME/``."""
+    parser = settings_parser(doc, TrainingSettings)
+    parser.add_argument("--overwrite", action="store_true", help="train again from the start")
+    arguments = parser.parse_args(argv)
+
+    def run() -> None:
+        settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
+        model = load_model_settings(settings.model)
+        run_training(settings, model, results / model.name, arguments.overwrite)
+
+    run_script(run)
+
+
+def evaluate_command(doc: str | None, results: Path, argv: list[str] | None) -> None:
+    """Evaluate the model that a training config names; what is found goes to ``results/NAME/``."""
+    parser = settings_parser(doc, TrainingSettings)
+    parser.add_argument("--checkpoint", type=Path, help="another file than the model's own")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="default: test")
+    arguments = parser.parse_args(argv)
+
+    def run() -> None:
+        settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
+        model = load_model_settings(settings.model)
+        run_evaluation(model, results / model.name, arguments.checkpoint, arguments.split, settings.device)
+
+    run_script(run)

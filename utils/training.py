@@ -1,0 +1,226 @@
+"""Training of a predictor: early stopping on the validation split, resumable, the same result for the same seed."""
+
+import copy
+import logging
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pydantic
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from utils.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
+from utils.config import ModelSettings, Settings
+from utils.data import Split, read_split
+from utils.model import Predictor
+from utils.prediction import correlation, predict
+from utils.runtime import InputError, atomic_path, file_sha256, fingerprint, pick_device, root_path, shown
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingSettings(Settings):
+    """Settings of a training run (configs/training/NAME.yaml)."""
+
+    model: str
+    epochs: int = pydantic.Field(30, ge=1)
+    patience: int = pydantic.Field(10, ge=1)
+    batch_size: int = pydantic.Field(64, ge=2)
+    learning_rate: float = pydantic.Field(0.002, gt=0)
+    weight_decay: float = pydantic.Field(0.0, ge=0)
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    gradient_clip: float = pydantic.Field(1.0, gt=0)
+    ema_decay: float = pydantic.Field(0.0, ge=0, lt=1)
+    max_shift: int = pydantic.Field(0, ge=0)
+    pretrained: str = ""
+    seed: int = 1
+    device: str = "auto"
+
+
+def epoch_batches(length: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the rows of each batch of an epoch: random, but messages of like length together.
+
+    A rest of fewer than two rows is left out, because BatchNorm needs two.
+    """
+    order = rng.permutation(len(length))
+    batches = []
+    for start in range(0, len(order), batch_size * 16):
+        block = order[start : start + batch_size * 16]
+        block = block[np.argsort(length[block], kind="stable")]
+        batches += [block[first : first + batch_size] for first in range(0, len(block), batch_size)]
+    batches = [batch for batch in batches if len(batch) > 1]
+    return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def start_from(model: Predictor, path: Path) -> None:
+    """Copy the convolutions and their norms of another checkpoint into a new model."""
+    state = {
+        key: value
+        for key, value in read_checkpoint(path)["model_state_dict"].items()
+        if key.startswith(("conv", "ln_layers", "Pln1"))
+    }
+    own = model.state_dict()
+    for key, value in state.items():
+        if key not in own or own[key].shape != value.shape:
+            raise InputError(f"{shown(path)}: its '{key}' does not fit the model to be trained (key 'pretrained')")
+    model.load_state_dict(state, strict=False)
+
+
+class Trainer:
+    """One training run: model, optimiser, schedule and log, which are saved and taken up again together."""
+
+    def __init__(self, settings: TrainingSettings, model_settings: ModelSettings, train: Split, valid: Split) -> None:
+        if train.tracks != model_settings.network.in_channels:
+            raise InputError(
+                f"{model_settings.dataset}: {train.tracks} tracks, but the model's network.in_channels is "
+                f"{model_settings.network.in_channels}"
+            )
+        self.settings, self.train, self.valid = settings, train, valid
+        self.device = pick_device(settings.device)
+        torch.manual_seed(settings.seed)
+        model = Predictor(**model_settings.network.model_dump())
+        if settings.pretrained:
+            start_from(model, root_path(settings.pretrained))
+        self.model = model.to(self.device)
+        self.average = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True
+        )
+        self.mean, self.std = train.label.mean(axis=0), train.label.std(axis=0)
+        if not (self.std > 0).all():
+            raise InputError(f"{model_settings.dataset}: all training labels are the same")
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        steps = len(epoch_batches(train.length, settings.batch_size, np.random.default_rng(0)))
+        self.schedule = (
+            torch.optim.lr_scheduler.OneCycleLR(
+                self.optimizer, settings.learning_rate, total_steps=steps * settings.epochs
+            )
+            if settings.schedule == "one_cycle"
+            else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0)
+        )
+        self.epoch = 0
+        self.best_loss, self.best_epoch = float("inf"), 0
+        self.best_state: dict = {}
+        self.log: list[dict] = []
+
+    @property
+    def evaluated(self) -> Predictor:
+        """The model whose predictions count: the running average of the weights when there is one."""
+        return self.average.module if self.settings.ema_decay else self.model
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over: all epochs, or ``patience`` epochs without a better validation loss."""
+        return self.epoch >= self.settings.epochs or self.epoch - self.best_epoch >= self.settings.patience
+
+    def run_epoch(self) -> None:
+        """Train one epoch, validate, and remember the best state."""
+        settings = self.settings
+        rng = np.random.default_rng((settings.seed, self.epoch))
+        torch.manual_seed(settings.seed * 100_003 + self.epoch)
+        label = torch.from_numpy((self.train.label - self.mean) / self.std)
+        self.model.train()
+        losses = []
+        batches = epoch_batches(self.train.length, settings.batch_size, rng)
+        for rows in tqdm(batches, desc=f"epoch {self.epoch + 1}/{settings.epochs}", leave=False, mininterval=1):
+            X, longest = self.train.batch(rows, self.device, int(rng.integers(settings.max_shift + 1)))
+            loss = torch.nn.functional.mse_loss(self.model(X, longest), label[rows].to(self.device))
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
+            self.optimizer.step()
+            self.schedule.step()
+            self.average.update_parameters(self.model)
+            losses.append(loss.item())
+        y_hat = predict(self.evaluated.eval(), self.valid)
+        y = (self.valid.label - self.mean) / self.std
+        valid_loss = float(np.mean((y_hat - y) ** 2))
+        self.epoch += 1
+        self.log.append(
+            {
+                "epoch": self.epoch,
+                "train_loss": float(np.mean(losses)),
+                "valid_loss": valid_loss,
+                "valid_r": correlation(y[:, 0], y_hat[:, 0]),
+                "learning_rate": self.optimizer.param_groups[0]["lr"],
+            }
+        )
+        if not np.isfinite(valid_loss):
+            raise InputError(f"the loss is not a number in epoch {self.epoch}; lower learning_rate")
+        if valid_loss < self.best_loss:
+            self.best_loss, self.best_epoch = valid_loss, self.epoch
+            self.best_state = copy.deepcopy(self.evaluated.state_dict())
+
+    def save(self, path: Path, run: str) -> None:
+        """Write everything that is needed to go on."""
+        more = {
+            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "run": run,
+            "schedule": self.schedule.state_dict(), "epoch": self.epoch, "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch, "best_state": self.best_state, "log": self.log,
+        }  # fmt: skip
+        save_checkpoint(path, self.model, {}, **more)
+
+    def resume(self, path: Path, run: str) -> None:
+        """Go on from a saved state when there is one of this same run."""
+        if not path.is_file():
+            return
+        content = read_checkpoint(path, self.device)
+        if content.get("run") != run:
+            logger.info("%s is of other settings; starting anew", shown(path))
+            return
+        self.model.load_state_dict(content["model_state_dict"])
+        self.average.load_state_dict(content["average"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.schedule.load_state_dict(content["schedule"])
+        self.epoch, self.log = content["epoch"], content["log"]
+        self.best_loss, self.best_epoch = content["best_loss"], content["best_epoch"]
+        self.best_state = content["best_state"]
+        logger.info("going on after epoch %d", self.epoch)
+
+
+def run_training(settings: TrainingSettings, model_settings: ModelSettings, results: Path, overwrite: bool) -> Path:
+    """Train a model and write its checkpoint; ``results`` gets ``log.csv`` and the state to resume from.
+
+    Returns:
+        The checkpoint's path.
+    """
+    dataset = root_path(model_settings.dataset)
+    train, valid = read_split(dataset, "train"), read_split(dataset, "valid")
+    data_sha256 = file_sha256(dataset)
+    start = file_sha256(root_path(settings.pretrained)) if settings.pretrained else ""
+    network = model_settings.network.model_dump()
+    run = fingerprint(
+        settings=settings.model_dump(exclude={"device"}), network=network, data=data_sha256, pretrained=start
+    )
+    checkpoint, state = root_path(model_settings.checkpoint), results / "last.pth"
+    if checkpoint.is_file() and not overwrite and load_checkpoint(model_settings).training.get("run") == run:
+        logger.info("%s is already trained with these settings (--overwrite trains it again)", shown(checkpoint))
+        return checkpoint
+    trainer = Trainer(settings, model_settings, train, valid)
+    if not overwrite:
+        trainer.resume(state, run)
+    while not trainer.finished:
+        trainer.run_epoch()
+        trainer.save(state, run)
+        with atomic_path(results / "log.csv") as temporary:
+            pd.DataFrame(trainer.log).to_csv(temporary, index=False, float_format="%.5g")
+        logger.info("epoch %(epoch)d: train %(train_loss).4f valid %(valid_loss).4f r %(valid_r).4f", trainer.log[-1])
+    trainer.evaluated.load_state_dict(trainer.best_state)
+    training = {
+        "run": run,
+        "settings": settings.model_dump(),
+        "seed": settings.seed,
+        "dataset": dataset.name,
+        "data_sha256": data_sha256,
+        "label_scaling": {"mean": trainer.mean.tolist(), "std": trainer.std.tolist()},
+        "best_epoch": trainer.best_epoch,
+        "valid_loss": trainer.best_loss,
+        "valid_r": trainer.log[trainer.best_epoch - 1]["valid_r"],
+    }
+    save_checkpoint(checkpoint, trainer.evaluated, training)
+    logger.info("%s: best epoch %d, validation r %.4f", shown(checkpoint), trainer.best_epoch, training["valid_r"])
+    return checkpoint

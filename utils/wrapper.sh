@@ -1,0 +1,32 @@
+# Sourced by every wrapper: where the repository is, which Python to use, and what a config path means.
+# shellcheck shell=bash
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+STAGE="$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)"
+while [ "$STAGE" != "$ROOT" ] && [ "$(dirname "$STAGE")" != "$ROOT" ]; do STAGE="$(dirname "$STAGE")"; done
+
+# shellcheck disable=SC2034  # the wrappers use it
+if [ -x "$ROOT/.venv/bin/python" ]; then PYTHON="$ROOT/.venv/bin/python"; else PYTHON="$(command -v python3)"; fi
+export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
+
+# file_path PATH: a path from where the caller stands, else from the stage folder, else from the root.
+file_path() {
+    local base
+    for base in "$PWD" "$STAGE" "$ROOT"; do
+        case "$1" in /*) base="" ;; esac
+        if [ -f "${base:+$base/}$1" ]; then
+            printf '%s\n' "${base:+$base/}$1"
+            return
+        fi
+    done
+    printf 'error: %s: no such file (looked from %s, %s and %s)\n' "$1" "$PWD" "$STAGE" "$ROOT" >&2
+    return 2
+}
+
+# usage COUNT WANTED TEXT: stop with the usage when fewer arguments came than are wanted, or help is asked for.
+usage() {
+    if [ "$1" -lt "$2" ]; then
+        printf 'usage: %s\n' "$3" >&2
+        exit 2
+    fi
+}

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from utils.activation import WindowNetwork
 from utils.motif import consensus, pfm_of, to_ppm
 
-FIT_VALUES = 2**24  # numbers in a k-means fit: at most 64 MiB
+FIT_VALUES = 2**22  # numbers in a k-means fit: at most 16 MiB
 ASSIGN_VALUES = 2**24  # numbers in a block that is assigned to centres
 
 
@@ -77,7 +77,7 @@ def demix(
     sequence: np.ndarray,
     activation: np.ndarray,
     clusters: int = 4,
-    fit_samples: int = 4000,
+    fit_samples: int = 2000,
     seed: int = 1,
 ) -> list[Part]:
     """Split the sample of a neuron by k-means on the feature maps of each lower layer in turn, down to conv1.

@@ -27,8 +27,10 @@ class _State:
     """What evolves, a row per neuron that is still running."""
 
     neuron: torch.Tensor  # int64 (n,), counted from 0
-    population: torch.Tensor  # uint8 (n, population, receptive field)
+    population: torch.Tensor  # uint8 (n, population, receptive field), the highest activation first
     activation: torch.Tensor  # float32 (n, population)
+    gradient: torch.Tensor  # float32 (n, elites, 4, receptive field) of the best; NaN where not computed yet
+    gradient: torch.Tensor  # float32 (n, population, 4, receptive field), not a number where not computed yet
     rate: torch.Tensor  # float32 (n,)
     best: torch.Tensor  # float32 (n,), at the last improvement
     filled: torch.Tensor  # float32 (n,), at the last improvement
@@ -57,6 +59,7 @@ class GeneticSampler:
     ) -> None:
         self.network, self.layer, self.seed = network, layer, seed
         self.population, self.generations, self.patience = population, generations, patience
+        self.elites, self.shifted = max(1, int(ELITE * population)), int(SHIFTED * population)
         self.field = network.model.receptive_field(layer)
         self.device = network.device
 
@@ -68,11 +71,18 @@ class GeneticSampler:
         n = len(neurons)
         neuron = torch.tensor(neurons, device=self.device)
         start = self._random_sequences(neurons, self.population)
+        activation = self._evaluate(start, neuron)
+        order = activation.argsort(dim=1, descending=True, stable=True)
         state = _State(
-            neuron, start, self._evaluate(start, neuron), torch.full((n,), RATE, device=self.device),
-            torch.zeros(n, device=self.device), torch.zeros(n, device=self.device),
-            torch.zeros(n, dtype=torch.int64, device=self.device),
-        )  # fmt: skip
+            neuron=neuron,
+            population=_take(start, order),
+            activation=activation.gather(1, order),
+            gradient=torch.full((n, self.elites, 4, self.field), torch.nan, device=self.device),
+            rate=torch.full((n,), RATE, device=self.device),
+            best=torch.zeros(n, device=self.device),
+            filled=torch.zeros(n, device=self.device),
+            waiting=torch.zeros(n, dtype=torch.int64, device=self.device),
+        )
         self._offer(bins, state.neuron, state.population, state.activation)
         for generation in range(self.generations):
             if not len(state.neuron):
@@ -86,31 +96,27 @@ class GeneticSampler:
     # -- a generation -------------------------------------------------------------------------------------------
 
     def _step(self, state: _State, bins: dict[int, SampleBins]) -> None:
-        size = state.population.shape[1]
-        elites = max(1, int(ELITE * size))
-        shifted = int(SHIFTED * size)
-        order = state.activation.argsort(dim=1, descending=True, stable=True)
-        best = order[:, :elites]
-        elite = _take(state.population, best)
-        elite_activation = state.activation.gather(1, best)
-        offspring = torch.cat([self._shift(elite, shifted, state), self._cross(state, size - elites - shifted)], dim=1)
-        everyone = torch.cat([elite, offspring], dim=1)
-        mutated, guided, parent_activation = self._mutate(everyone, state)
+        elites = self.elites
+        elite = state.population[:, :elites]
+        crossed = self.population - elites - self.shifted
+        offspring = torch.cat([self._shift(elite, self.shifted, state), self._cross(state, crossed)], dim=1)
+        mutated, mutant, parent_activation = self._mutate(torch.cat([elite, offspring], dim=1), state)
+        self._offer(bins, state.neuron, offspring, parent_activation[:, elites:])
         # an elite keeps its place and its mutant is added; of the offspring the mutant takes the place
-        extra = torch.where(mutated[:, :elites, None], guided[:, :elites], elite)
-        offspring = torch.where(mutated[:, elites:, None], guided[:, elites:], offspring)
-        self._offer(bins, state.neuron, everyone[:, elites:], parent_activation[:, elites:])
-        new = torch.cat([offspring, extra], dim=1)
-        new = self._replace_duplicates(elite, new, state)
+        new = torch.cat([mutant[:, elites:], mutant[:, :elites]], dim=1)
         fresh = torch.cat([torch.ones_like(mutated[:, elites:]), mutated[:, :elites]], dim=1)
+        new = self._replace_duplicates(elite, new, state)
         activation = torch.full(new.shape[:2], -torch.inf, device=self.device)
         owner = state.neuron[:, None].expand(new.shape[:2])
         activation[fresh] = self.network.activation(new[fresh], self.layer, owner[fresh])
         self._offer(bins, state.neuron, new, activation)
         candidates = torch.cat([elite, new], dim=1)
-        candidate_activation = torch.cat([elite_activation, activation], dim=1)
-        top = candidate_activation.argsort(dim=1, descending=True, stable=True)[:, :size]
-        state.population, state.activation = _take(candidates, top), candidate_activation.gather(1, top)
+        activation = torch.cat([state.activation[:, :elites], activation], dim=1)
+        top = activation.argsort(dim=1, descending=True, stable=True)[:, : self.population]
+        state.population, state.activation = _take(candidates, top), activation.gather(1, top)
+        stayed = top[:, :elites, None, None]
+        gradient = state.gradient.gather(1, stayed.clamp(max=elites - 1).expand_as(state.gradient))
+        state.gradient = torch.where(stayed < elites, gradient, torch.nan)
 
     def _judge(self, state: _State, bins: dict[int, SampleBins], generation: int) -> None:
         """Set the mutation rates and drop the neurons that are finished."""
@@ -155,33 +161,45 @@ class GeneticSampler:
         """Mutate a share of the individuals, half of them along the gradient.
 
         Returns:
-            which were mutated, bool (n, individuals); the individuals with these mutated; the activations of the
+            which were mutated, bool (n, individuals); all individuals with these mutated; the activations of the
             parents where the gradient told them, minus infinity elsewhere.
         """
         n, size, field = everyone.shape
         mutated = self._uniform(state, size) < state.rate[:, None]
         guided = mutated & (self._uniform(state, size) < 0.5)
         bases = self._draw(state, size * field, 4).view(n, size, field)
-        score = self._uniform(state, size * field).view(n, size, field).float()
-        score = score.clamp(1e-7, 1 - 1e-7)
+        score = self._uniform(state, size * field).view(n, size, field).float().clamp(1e-7, 1 - 1e-7)
         activation = torch.full((n, size), -torch.inf, device=self.device)
         if bool(guided.any()):
-            owner = state.neuron[:, None].expand(n, size)
-            activation[guided], gradient = self.network.gradient(everyone[guided], self.layer, owner[guided])
-            uphill = gradient.clamp(min=0)
-            total = uphill.sum(dim=1, keepdim=True)
-            share = torch.where(total > 0, uphill / total.clamp(min=1e-30), 0.25)  # (m, 4, field)
+            share = self._uphill_share(everyone, guided, activation, state)
             bits = (2 + torch.xlogy(share, share).sum(dim=1) / np.log(2)).clamp(min=1e-6)  # (m, field)
             # positions without replacement, by their information: the smallest of exponential races
             score[guided] = -torch.log1p(-score[guided]) / bits
             pick = self._uniform(state, size * field).view(n, size, field)[guided]
-            cumulated = share.cumsum(dim=1)
-            bases[guided] = (pick[:, None] > cumulated[:, :3]).sum(dim=1)
+            bases[guided] = (pick[:, None] > share.cumsum(dim=1)[:, :3]).sum(dim=1)
         changes = max(1, round(MUTATED_POSITIONS * field))
         chosen = score.topk(changes, dim=2, largest=False).indices
-        result = everyone.clone()
-        result.scatter_(2, chosen, bases.gather(2, chosen).to(torch.uint8))
-        return mutated, torch.where(mutated[..., None], result, everyone), activation
+        changed = everyone.scatter(2, chosen, bases.gather(2, chosen).to(torch.uint8))
+        return mutated, torch.where(mutated[..., None], changed, everyone), activation
+
+    def _uphill_share(
+        self, everyone: torch.Tensor, guided: torch.Tensor, activation: torch.Tensor, state: _State
+    ) -> torch.Tensor:
+        """Return the normalised positive gradient (m, 4, field) of the ``guided`` individuals.
+
+        Gradients of elites are kept for later generations; ``activation`` gets what the others turn out to have.
+        """
+        n, size, field = everyone.shape
+        elites = state.gradient.shape[1]
+        gradient = torch.full((n, size, 4, field), torch.nan, device=self.device)
+        gradient[:, :elites] = state.gradient
+        missing = guided & gradient[:, :, 0, 0].isnan()
+        owner = state.neuron[:, None].expand(n, size)
+        activation[missing], gradient[missing] = self.network.gradient(everyone[missing], self.layer, owner[missing])
+        state.gradient = gradient[:, :elites]
+        uphill = gradient[guided].clamp(min=0)
+        total = uphill.sum(dim=1, keepdim=True)
+        return torch.where(total > 0, uphill / total.clamp(min=1e-30), 0.25)
 
     def _replace_duplicates(self, elite: torch.Tensor, new: torch.Tensor, state: _State) -> torch.Tensor:
         """Replace every new individual that stands before it already, among the elites or the new, by a random one."""

@@ -1,4 +1,7 @@
-"""Compare each neuron's motifs with the databases by Tomtom -> tomtom_match_results/MODEL/convN/convN_neuronM.tsv."""
+"""Compare each neuron's motifs with the databases by Tomtom -> tomtom_match_results/MODEL/convN/convN_neuronM.tsv.
+
+Listed are all matches up to ``q_threshold``, and for a motif without one its nearest target with the q-value it has.
+"""
 
 from tqdm import tqdm
 
@@ -26,7 +29,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
             if pairs < COMPARISONS_AT_ONCE and place + 1 < len(waiting):
                 continue
             everything = [motif for motifs in queries.values() for motif in motifs]
-            matches = tomtom(everything, discovery.database, discovery.settings.q_threshold)
+            matches = tomtom(everything, discovery.database, discovery.settings.q_threshold, keep_best=True)
             for done, motifs in queries.items():
                 own = matches[matches["Query_ID"].isin([motif.name for motif in motifs])]
                 write_matches(discovery.match_path(done), own, discovery.match_key)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from utils.model import Predictor
 from utils.sequence import N, one_hot
 
+LONGEST_WORD = 9  # of which a table of all words is made: 4^9 x 64 channels are 64 MiB
 POSITIONS_AT_ONCE = 2**18  # bounds the memory of a batch: 64 channels of this many positions are 64 MiB
 
 
@@ -57,17 +58,20 @@ class WindowNetwork:
             x = self.model.convolve(self.model.rectify(x, lower), lower, padding=0)
         return x
 
-    def _map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
-        """Return a layer's map from indices (batch, length) of known bases."""
-        if layer == 1 or self.model.receptive_field(2) > 10:
-            return self._map_from_bases(one_hot(indices), layer)
+    def _looked_up(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return the second convolution's map from indices (batch, length) of known bases."""
         width = self.model.receptive_field(2)
         count = indices.shape[1] - width + 1
         words = torch.zeros(indices.shape[0], count, dtype=torch.int32, device=self.device)
         for place in range(width):
             words.mul_(4).add_(indices[:, place : place + count])
-        x = F.embedding(words, self._words_table()).permute(0, 2, 1).unsqueeze(2)
-        return self._map_from_layer(x, 2, layer)
+        return F.embedding(words, self._words_table()).permute(0, 2, 1).unsqueeze(2)
+
+    def _map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return a layer's map from indices (batch, length) of known bases."""
+        if layer == 1 or self.model.receptive_field(2) > LONGEST_WORD:
+            return self._map_from_bases(one_hot(indices), layer)
+        return self._map_from_layer(self._looked_up(indices), 2, layer)
 
     def _chunk(self, length: int) -> int:
         return max(16, POSITIONS_AT_ONCE // length)
@@ -114,13 +118,32 @@ class WindowNetwork:
         activations, gradients = [], []
         chunk = self._chunk(indices.shape[1])
         for part, own in zip(indices.split(chunk), neuron.split(chunk), strict=True):
-            X = one_hot(part.to(self.device)).requires_grad_()
+            part, own = part.to(self.device), own.to(self.device)[:, None]
+            X = one_hot(part).requires_grad_()
             with torch.enable_grad():
-                x = self._map_from_bases(X, layer)[:, :, 0, 0].gather(1, own.to(self.device)[:, None])
-                (gradient,) = torch.autograd.grad(x.sum(), X)
+                if layer < 3 or self.model.receptive_field(2) > LONGEST_WORD:
+                    x = self._map_from_bases(X, layer)[:, :, 0, 0].gather(1, own)
+                    (gradient,) = torch.autograd.grad(x.sum(), X)
+                else:
+                    x, gradient = self._gradient_through_table(X, part, layer, own)
             activations.append(x.detach()[:, 0])
             gradients.append(gradient)
+        if not activations:
+            return torch.zeros(0, device=self.device), torch.zeros(0, 4, indices.shape[1], device=self.device)
         return torch.cat(activations), torch.cat(gradients)
+
+    def _gradient_through_table(
+        self, X: torch.Tensor, indices: torch.Tensor, layer: int, own: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return activations (n, 1) and gradients at X, with the second convolution looked up."""
+        looked_up = self._looked_up(indices).requires_grad_()
+        x = self._map_from_layer(looked_up, 2, layer)[:, :, 0, 0].gather(1, own)
+        (above,) = torch.autograd.grad(x.sum(), looked_up)
+        below = self.model.convolve(X.unsqueeze(2).contiguous(memory_format=torch.channels_last), 1, padding=0)
+        below = self.model.rectify(below, 2)
+        weight = self.model.convolution(2).weight.unsqueeze(2)
+        (gradient,) = torch.autograd.grad(below, X, F.conv_transpose2d(above, weight))
+        return x, gradient
 
 
 def interior_starts(model: Predictor, length: int, layer: int) -> torch.Tensor:

@@ -20,7 +20,9 @@ def with_pseudocount(motif: Motif) -> np.ndarray:
     return (motif.nsites * motif.ppm + PSEUDOCOUNT * 0.25) / (motif.nsites + PSEUDOCOUNT)
 
 
-def tomtom(queries: list[Motif], targets: list[Motif], q_threshold: float = 0.01, n_jobs: int = -1) -> pd.DataFrame:
+def tomtom(
+    queries: list[Motif], targets: list[Motif], q_threshold: float = 0.01, keep_best: bool = False, n_jobs: int = -1
+) -> pd.DataFrame:
     """Compare every query with every target, on one strand (RNA has no reverse complement here).
 
     p-values are memelite's, floored at 1e-300; E = p x number of targets; q-values by Benjamini-Hochberg over the
@@ -30,6 +32,7 @@ def tomtom(queries: list[Motif], targets: list[Motif], q_threshold: float = 0.01
         queries: motifs to explain.
         targets: the database.
         q_threshold: matches with a larger q-value are left out.
+        keep_best: keep the best target of each query all the same.
         n_jobs: threads; -1 for all.
 
     Returns:
@@ -45,7 +48,10 @@ def tomtom(queries: list[Motif], targets: list[Motif], q_threshold: float = 0.01
     )
     p = np.clip(p.astype(np.float64), P_FLOOR, 1.0)
     q = false_discovery_control(p, axis=1, method="bh")
-    rows, columns = np.nonzero(q <= q_threshold)
+    listed = q <= q_threshold
+    if keep_best:
+        listed[np.arange(len(p)), p.argmin(axis=1)] = True
+    rows, columns = np.nonzero(listed)
     order = np.lexsort((columns, p[rows, columns], rows))
     rows, columns = rows[order], columns[order]
     query_consensus = [decode(consensus(motif.ppm)) for motif in queries]

@@ -19,7 +19,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
             raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
         parts = demix(
             discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation,
-            settings.clusters, settings.fit_samples, settings.seed,
+            settings.clusters, settings.fit_samples, settings.weight_power, settings.seed,
         )  # fmt: skip
         field = discovery.receptive_field
         write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, field, discovery.motif_key)

@@ -19,7 +19,7 @@ class Part:
 
     Attributes:
         path: branches taken, such as ``0-1-3``.
-        pfm: counts int64 (4, receptive field).
+        pfm: counts float64 (4, receptive field), each sequence weighted by a power of its activation.
         size: sequences.
         max_activation: highest in the part.
         consensus_activation: of the part's consensus sequence.
@@ -38,14 +38,25 @@ class Part:
 
 
 def smallest_part(receptive_field: int) -> int:
-    """Return the sequences a part needs to be a motif: 20, or 5 where fewer than 7 nt leave few sequences."""
+    """Return the effective size a part needs to be a motif: 20, or 5 where fewer than 7 nt leave few sequences."""
     return 5 if receptive_field < 7 else 20
 
 
+def effective_size(weight: np.ndarray) -> float:
+    """Return how many equally weighted sequences tell as much as these do (Kish 1965): (sum w)^2 / sum w^2."""
+    return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
+
+
 def split(
-    network: WindowNetwork, sequence: torch.Tensor, layer: int, clusters: int, fit_samples: int, seed: int
+    network: WindowNetwork,
+    sequence: torch.Tensor,
+    weight: np.ndarray,
+    layer: int,
+    clusters: int,
+    fit_samples: int,
+    seed: int,
 ) -> np.ndarray:
-    """Return the cluster int64 (n,) of sequences by k-means on a layer's feature map (layer 0: the one-hot input).
+    """Return the cluster int64 (n,) of sequences by weighted k-means on a layer's feature map (layer 0: the input).
 
     The centres are fitted on at most ``fit_samples`` random sequences; all others go to the nearest centre.
     """
@@ -57,7 +68,7 @@ def split(
     features = network.feature_map(sequence[torch.from_numpy(rows)], layer).cpu().numpy()
     distinct = min(clusters, len(np.unique(features, axis=0)) if n < 4 * clusters else clusters)
     model = KMeans(n_clusters=distinct, n_init=1, max_iter=50, random_state=int(random.integers(2**31)))
-    model.fit(features)
+    model.fit(features, sample_weight=weight[rows])
     if fitted == n:
         return model.labels_.astype(np.int64)
     label = np.empty(n, dtype=np.int64)
@@ -78,6 +89,7 @@ def demix(
     activation: np.ndarray,
     clusters: int = 4,
     fit_samples: int = 2000,
+    weight_power: float = 6.0,
     seed: int = 1,
 ) -> list[Part]:
     """Split the sample of a neuron by k-means on the feature maps of each lower layer in turn, down to conv1.
@@ -90,12 +102,15 @@ def demix(
         activation: float32 (n,).
         clusters: k of each split. A part of at most 20 k sequences is not split further.
         fit_samples: sequences that the centres of a split are fitted on.
+        weight_power: a sequence counts, in k-means and in the matrix, by this power of its activation. A sample covers
+            all activations evenly, so without weights (0, the published rule) its many weak members blur the motif.
         seed: of the k-means.
 
     Returns:
         The parts that are large enough to be a motif, in the order of the tree.
     """
     tensor = torch.from_numpy(np.ascontiguousarray(sequence))
+    weight = (activation / activation.max()).astype(np.float64) ** weight_power if len(activation) else activation
     leaves: list[tuple[tuple[int, ...], np.ndarray]] = [((), np.arange(len(sequence)))]
     for lower in range(layer - 1, 0, -1) if layer > 1 else [0]:
         below = []
@@ -104,14 +119,15 @@ def demix(
             if stopped or len(rows) <= 20 * clusters:
                 below.append((path, rows))
                 continue
-            label = split(network, tensor[torch.from_numpy(rows)], lower, clusters, fit_samples, seed)
+            part = tensor[torch.from_numpy(rows)]
+            label = split(network, part, weight[rows], lower, clusters, fit_samples, seed)
             below += [((*path, branch), rows[label == branch]) for branch in np.unique(label).tolist()]
         leaves = below
     enough = smallest_part(sequence.shape[1])
-    leaves = [(path, rows) for path, rows in leaves if len(rows) >= enough]
+    leaves = [(path, rows) for path, rows in leaves if effective_size(weight[rows]) >= enough]
     if not leaves:
         return []
-    pfms = np.stack([pfm_of(sequence[rows]) for _, rows in leaves])
+    pfms = np.stack([pfm_of(sequence[rows], weight[rows]) for _, rows in leaves])
     best = torch.from_numpy(consensus(to_ppm(pfms)))
     own = torch.full((len(best),), neuron, dtype=torch.int64)
     of_consensus = network.activation(best, layer, own).cpu().numpy()

@@ -81,7 +81,7 @@ def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field
     write_meme(path.with_suffix(".meme"), motifs)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         pfm = np.stack([part.pfm for part in parts]) if parts else np.zeros((0, 4, field))
-        file.create_dataset("pfm", data=pfm.astype(np.int32), compression="gzip", compression_opts=1)
+        file.create_dataset("pfm", data=pfm.astype(np.float32), compression="gzip", compression_opts=1)
         file.create_dataset("path", data=[part.path for part in parts], dtype=h5py.string_dtype())
         file["size"] = np.array([part.size for part in parts], dtype=np.int32)
         file["max_activation"] = np.array([part.max_activation for part in parts], dtype=np.float32)
@@ -106,7 +106,7 @@ def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float]:
     except (OSError, KeyError) as error:
         raise InputError(f"{shown(path)}: damaged motifs ({str(error)[:80]}); cluster again with --overwrite") from None
     parts = [
-        Part(branch.decode(), pfm.astype(np.int64), int(size), float(highest), float(of_consensus))
+        Part(branch.decode(), pfm.astype(np.float64), int(size), float(highest), float(of_consensus))
         for branch, pfm, size, highest, of_consensus in zip(*columns, strict=True)
     ]
     return parts, activation, maximum

@@ -102,16 +102,21 @@ class GeneticSampler:
         offspring = torch.cat([self._shift(elite, self.shifted, state), self._cross(state, crossed)], dim=1)
         mutated, mutant, parent_activation = self._mutate(torch.cat([elite, offspring], dim=1), state)
         self._offer(bins, state.neuron, offspring, parent_activation[:, elites:])
-        # an elite keeps its place and its mutant is added; of the offspring the mutant takes the place
+        # an elite keeps its place and its mutant is added; of the offspring the mutant takes the place, unless the
+        # gradient has told the activation of the parent: then both stand for the next generation
         new = torch.cat([mutant[:, elites:], mutant[:, :elites]], dim=1)
         fresh = torch.cat([torch.ones_like(mutated[:, elites:]), mutated[:, :elites]], dim=1)
-        new = self._replace_duplicates(elite, new, state)
+        candidates = torch.cat([elite, new, offspring], dim=1)
+        again = self._stand_before(candidates)
+        parent_activation = parent_activation[:, elites:].masked_fill(again[:, self.population + elites :], -torch.inf)
+        again = again[:, elites : self.population + elites, None]
+        new = torch.where(again, self._random_sequences(state.neuron.tolist(), self.population), new)
         activation = torch.full(new.shape[:2], -torch.inf, device=self.device)
         owner = state.neuron[:, None].expand(new.shape[:2])
         activation[fresh] = self.network.activation(new[fresh], self.layer, owner[fresh])
         self._offer(bins, state.neuron, new, activation)
-        candidates = torch.cat([elite, new], dim=1)
-        activation = torch.cat([state.activation[:, :elites], activation], dim=1)
+        candidates = torch.cat([elite, new, offspring], dim=1)
+        activation = torch.cat([state.activation[:, :elites], activation, parent_activation], dim=1)
         top = activation.argsort(dim=1, descending=True, stable=True)[:, : self.population]
         state.population, state.activation = _take(candidates, top), activation.gather(1, top)
         stayed = top[:, :elites, None, None]
@@ -201,9 +206,8 @@ class GeneticSampler:
         total = uphill.sum(dim=1, keepdim=True)
         return torch.where(total > 0, uphill / total.clamp(min=1e-30), 0.25)
 
-    def _replace_duplicates(self, elite: torch.Tensor, new: torch.Tensor, state: _State) -> torch.Tensor:
-        """Replace every new individual that stands before it already, among the elites or the new, by a random one."""
-        everyone = torch.cat([elite, new], dim=1)
+    def _stand_before(self, everyone: torch.Tensor) -> torch.Tensor:
+        """Return which individuals (n, size) are the same as an earlier one of their neuron."""
         random = torch.Generator().manual_seed(self.seed)
         words = torch.randint(-(2**62), 2**62, (self.field, 4), generator=random).to(self.device)
         hashes = torch.zeros(everyone.shape[:2], dtype=torch.int64, device=self.device)
@@ -211,9 +215,7 @@ class GeneticSampler:
             hashes += words[place][everyone[:, :, place].long()]
         ordered, order = hashes.sort(dim=1, stable=True)
         again = torch.zeros_like(hashes, dtype=torch.bool)
-        again.scatter_(1, order[:, 1:], ordered[:, 1:] == ordered[:, :-1])
-        again = again[:, elite.shape[1] :]
-        return torch.where(again[..., None], self._random_sequences(state.neuron.tolist(), new.shape[1]), new)
+        return again.scatter_(1, order[:, 1:], ordered[:, 1:] == ordered[:, :-1])
 
     # -- network and chance --------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from motif_discovery.bins import BINS, bin_of, bin_quota
 from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
-from motif_discovery.pages import Match, NeuronPage, PartRow, layer_index, neuron_page, summarise
+from motif_discovery.page_data import Match, NeuronPage, PartRow
+from motif_discovery.pages import layer_index, neuron_page, summarise
 from motif_discovery.settings import Discovery, parse_step
 from utils.runtime import InputError, fingerprint, run_script, shown, write_text
 
@@ -54,7 +55,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
                 size=part.size,
                 max_activation=part.max_activation,
                 consensus_activation=part.consensus_activation,
-                pfm=part.pfm,
+                pfm=np.rint(10 * part.pfm).astype(int),  # weighted counts, to a tenth: a logo is of proportions
                 segments=[place for _, place in found],
                 matches=sorted(matches, key=lambda match: match.q),
             )

@@ -37,6 +37,7 @@ class DiscoverySettings(Settings):
     patience: int = pydantic.Field(30, ge=1)
     clusters: int = pydantic.Field(4, ge=2)
     fit_samples: int = pydantic.Field(2000, ge=100)
+    weight_power: float = pydantic.Field(6.0, ge=0)
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1)
     neurons_at_once: int = pydantic.Field(8, ge=1)
@@ -106,7 +107,9 @@ class Discovery:
     @cached_property
     def motif_key(self) -> str:
         """Key of the motifs made from a sample."""
-        return fingerprint(sample=self.sample_key, **self.settings.model_dump(include={"clusters", "fit_samples"}))
+        return fingerprint(
+            sample=self.sample_key, **self.settings.model_dump(include={"clusters", "fit_samples", "weight_power"})
+        )
 
     @cached_property
     def database_paths(self) -> list[Path]:

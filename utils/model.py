@@ -4,6 +4,8 @@ Inside, feature maps are kept as (batch, channels, 1, positions) in channels-las
 contiguous channels and the convolutions run at the rate of a plain matrix product.
 """
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -230,6 +232,13 @@ class Predictor(nn.Module):
 
     def forward(self, X: torch.Tensor, longest: int | None = None) -> torch.Tensor:
         """Return predictions (batch, num_targets) for (batch, tracks, length); see ``features`` for ``longest``."""
-        x = self.read(*self.features(X, longest))
+        return self.predict_parts([(X, longest)])
+
+    def predict_parts(self, parts: Iterable[tuple[torch.Tensor, int | None]]) -> torch.Tensor:
+        """Return predictions (batch, num_targets) of a batch given in parts, each of messages of like length.
+
+        The parts cost their own length only; BatchNorm, which comes after the GRU, sees the whole batch.
+        """
+        x = torch.cat([self.read(*self.features(X, longest)) for X, longest in parts])
         x = self.dropout(self.fc1(F.relu(self.bn1(x))))
         return self.head(F.relu(self.bn2(x)))

@@ -32,9 +32,13 @@ class Motif:
     nsites: int = 20
 
 
-def pfm_of(indices: np.ndarray) -> np.ndarray:
-    """Return counts int64 (4, length) of aligned sequences uint8 (n, length); N counts nowhere."""
-    return np.stack([(indices == base).sum(axis=0) for base in range(4)])
+def pfm_of(indices: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Return counts float64 (4, length) of aligned sequences uint8 (n, length); N counts nowhere.
+
+    Weights (n,) make some sequences count more than others; they are scaled so that n sequences still count as n.
+    """
+    weight = np.ones(len(indices)) if weight is None else weight.astype(np.float64) * (len(weight) / weight.sum())
+    return np.stack([weight @ (indices == base) for base in range(4)])
 
 
 def to_ppm(pfm: np.ndarray) -> np.ndarray:

@@ -40,19 +40,24 @@ class TrainingSettings(Settings):
     device: str = "auto"
 
 
-def epoch_batches(length: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the rows of each batch of an epoch: random, but messages of like length together.
+PART_POSITIONS = 2**14  # nucleotides, padding included, that go through the convolutions together
 
-    A rest of fewer than two rows is left out, because BatchNorm needs two.
-    """
-    order = rng.permutation(len(length))
-    batches = []
-    for start in range(0, len(order), batch_size * 16):
-        block = order[start : start + batch_size * 16]
-        block = block[np.argsort(length[block], kind="stable")]
-        batches += [block[first : first + batch_size] for first in range(0, len(block), batch_size)]
-    batches = [batch for batch in batches if len(batch) > 1]
-    return [batches[place] for place in rng.permutation(len(batches))]
+
+def epoch_batches(n: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the rows of each random batch of an epoch; a rest of one row is left out, as BatchNorm needs two."""
+    order = rng.permutation(n)
+    batches = [order[start : start + batch_size] for start in range(0, n, batch_size)]
+    return [rows for rows in batches if len(rows) > 1]
+
+
+def parts_of_like_length(rows: np.ndarray, length: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of a batch in parts, shorter messages first, so that little of a part is padding."""
+    parts: list[list[int]] = [[]]
+    for row in rows[np.argsort(length[rows], kind="stable")]:
+        if parts[-1] and (len(parts[-1]) + 1) * length[row] > PART_POSITIONS:
+            parts.append([])
+        parts[-1].append(int(row))
+    return [np.array(part) for part in parts]
 
 
 def start_from(model: Predictor, path: Path) -> None:
@@ -94,7 +99,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
         )
-        steps = len(epoch_batches(train.length, settings.batch_size, np.random.default_rng(0)))
+        steps = len(epoch_batches(len(train), settings.batch_size, np.random.default_rng(0)))
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
                 self.optimizer, settings.learning_rate, total_steps=steps * settings.epochs
@@ -125,10 +130,12 @@ class Trainer:
         label = torch.from_numpy((self.train.label - self.mean) / self.std)
         self.model.train()
         losses = []
-        batches = epoch_batches(self.train.length, settings.batch_size, rng)
+        batches = epoch_batches(len(self.train), settings.batch_size, rng)
         for rows in tqdm(batches, desc=f"epoch {self.epoch + 1}/{settings.epochs}", leave=False, mininterval=1):
-            X, longest = self.train.batch(rows, self.device, int(rng.integers(settings.max_shift + 1)))
-            loss = torch.nn.functional.mse_loss(self.model(X, longest), label[rows].to(self.device))
+            parts = parts_of_like_length(rows, self.train.length)
+            rows, shift = np.concatenate(parts), int(rng.integers(settings.max_shift + 1))
+            y_hat = self.model.predict_parts(self.train.batch(part, self.device, shift) for part in parts)
+            loss = torch.nn.functional.mse_loss(y_hat, label[rows].to(self.device))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)

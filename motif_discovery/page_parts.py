@@ -1,0 +1,148 @@
+"""The building blocks of the pages of motif discovery: the document, its table, charts, logos and numbers."""
+
+import base64
+import functools
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
+SCRIPTS = Path(__file__).resolve().parents[1] / "utils" / "js"
+PAGES_CSS = Path(__file__).resolve().with_name("pages.css")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table column: label, one sentence on it, the order its button sorts in first, and the class of its cells."""
+
+    label: str
+    explanation: str
+    first: str = ""  # ascending, descending, or empty: not sortable
+    kind: str = "number"
+
+
+@functools.cache
+def asset(path: Path) -> str:
+    """Return the text of a script or style sheet of ours, read once."""
+    return path.read_text(encoding="utf-8")
+
+
+def document(title: str, body: str, data: dict, settings: str | None = None) -> str:
+    """Return a whole page; the security policy allows exactly its own scripts and nothing from elsewhere."""
+    scripts = [asset(SCRIPTS / name) for name in ("logo.js", "table.js")]
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; script-src "
+        + " ".join(f"'sha256-{one}'" for one in hashes)
+    )
+    meta = f'<meta name="combmotif-settings" content="{escape(settings)}">\n' if settings is not None else ""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n{meta}'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{asset(PAGES_CSS)}</style>\n</head>\n<body>\n{body}\n"
+        f'<script type="application/json" id="combmotif-data">{text}</script>\n'
+        + "".join(f"<script>{script}</script>\n" for script in scripts)
+        + "</body>\n</html>\n"
+    )
+
+
+def table(title: str, columns: list[Column], by: str, rows: list[str], choices: dict[str, str], hint: str) -> str:
+    """Return heading, explanation of the columns, filters and table; the rows are sorted by the column ``by``."""
+    legend = " ".join(f"<b>{escape(one.label)}:</b> {escape(one.explanation)}" for one in columns)
+    options = "".join(f'<option value="{key}">{escape(label)}</option>' for key, label in choices.items())
+    order = {one.label: one.first if one.label == by else "none" for one in columns}
+    heads = "".join(
+        f'<th scope="col" class="{one.kind}" title="{escape(one.explanation)}" '
+        f'aria-sort="{order[one.label]}" data-kind="{one.kind}" data-first="{one.first}">'
+        f'<button type="button">{escape(one.label)}</button></th>'
+        if one.first
+        else f'<th scope="col" class="{one.kind} fixed" title="{escape(one.explanation)}">{escape(one.label)}</th>'
+        for one in columns
+    )
+    return (
+        f'<h2>{title}</h2><p class="legend">{legend}</p><div class="controls">'
+        f'<label>Filter <input type="search" id="search" placeholder="{escape(hint)}"></label>'
+        f'<label>Show <select id="choice"><option value="">all</option>{options}</select></label>'
+        f'<output id="shown" aria-live="polite"></output></div>\n'
+        f'<table class="rows"><thead><tr>{heads}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>"
+    )
+
+
+def row(columns: list[Column], cells: list[tuple[object, str]], kinds: list[str]) -> str:
+    """Return a table row of (value to sort by, content) per column."""
+    tags = []
+    for column, (value, content) in zip(columns, cells, strict=True):
+        missing = value is None or value != value  # None, or not a number
+        key = f' data-v="{escape(str("" if missing else value))}"' if column.first else ""
+        find = "" if column.kind.startswith("number") else " find"
+        tags.append(f'<td class="{column.kind}{find}" data-label="{escape(column.label)}"{key}>{content}</td>')
+    return f'<tr data-kinds="{" ".join(kinds)}">{"".join(tags)}</tr>'
+
+
+def chart(counts: np.ndarray, quota: int, maximum: float) -> str:
+    """Return a bar chart of sequences per activation bin, with the quota as a line."""
+    counts = [int(count) for count in counts]
+    top = max([quota, 1, *counts])
+    full = sum(count >= quota for count in counts)
+    bars = []
+    for place, count in enumerate(counts):
+        tall = 100 * count / top
+        between = f"{number(maximum * place / len(counts))} to {number(maximum * (place + 1) / len(counts))}"
+        bars.append(
+            f'<rect class="{"low" if count < quota else ""}" x="{56 + 18 * place}" y="{120 - tall:.1f}" width="15" '
+            f'height="{tall:.1f}"><title>activation {between}: {count:,} sequences</title></rect>'
+        )
+    line = 120 - 100 * quota / top
+    right = 56 + 18 * len(counts)
+    return (
+        f'<figure><svg class="chart" viewBox="0 0 {right + 14} 152" width="{right + 14}" height="152" role="img" '
+        f'aria-label="Sequences per activation bin: {", ".join(map(str, counts))}; quota {quota}">{"".join(bars)}'
+        f'<path class="axis" d="M52 120H{right}"/><path class="quota" d="M52 {line:.1f}H{right}"/>'
+        f'<text x="48" y="{line + 4:.1f}" text-anchor="end">{quota:,}</text><text x="48" y="124" text-anchor="end">0'
+        f'</text><text x="54" y="135">0</text><text x="{right}" y="135" text-anchor="end">{number(maximum)}</text>'
+        f'<text x="{(right + 52) / 2:.0f}" y="147" text-anchor="middle">activation</text></svg><figcaption>Sequences '
+        f"per activation bin; {full} of {len(counts)} reach the quota of {quota:,} (dashed).</figcaption></figure>"
+    )
+
+
+def logo(pfm: np.ndarray, segments: list[tuple[int, int]], first: int, **of: object) -> dict:
+    """Return what logo.js draws."""
+    return {
+        **of,
+        "pfm": np.asarray(pfm).astype(int).tolist(),
+        "segments": [[int(start), int(end)] for start, end in segments],
+        "first": first,
+    }
+
+
+def mark(ratio: float) -> str:
+    """Return a consensus ratio with its verdict in words, shape and colour."""
+    if math.isnan(ratio):
+        return "–"
+    kind, verdict = ("one", "one pattern") if ratio >= ONE_PATTERN else ("mixed", "mixed")
+    return f'{number(ratio)} <span class="mark {kind}">{verdict}</span>'
+
+
+def number(value: float) -> str:
+    """Return a number as people write it, to three digits."""
+    if math.isnan(value):
+        return "–"
+    fixed = value == 0 or 0.01 <= abs(value) < 1e4
+    return (f"{value:.3f}" if fixed else f"{value:.3g}").replace("-", "−")
+
+
+def scientific(value: float) -> str:
+    """Return a small probability as people write it."""
+    if value >= 0.001:
+        return f"{value:.2g}"
+    if value < 1e-299:
+        return "&lt; 10<sup>−299</sup>"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits}×10<sup>−{int(exponent[1:])}</sup>"

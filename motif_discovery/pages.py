@@ -1,0 +1,256 @@
+"""The pages of motif discovery: one per neuron and an index per layer.
+
+Pure functions from results to HTML text. A page holds everything it shows, loads nothing (its content security policy
+forbids it), and takes every name that comes from a file as text.
+"""
+
+import math
+from collections.abc import Iterable
+from html import escape
+
+import numpy as np
+
+from motif_discovery.page_data import Match, NeuronPage, NeuronSummary, PartRow
+from motif_discovery.page_parts import ONE_PATTERN, Column, chart, document, logo, mark, number, row, scientific, table
+from utils.motif import information, iupac_consensus, to_ppm
+
+SHOWN_MATCHES = 3  # the others open on demand
+
+PART_COLUMNS = [
+    Column("Part", "Branches taken in the demixing tree, from the layer below the neuron's down.", "ascending", "name"),
+    Column("Sequences", "Number of sampled sequences in the part.", "descending"),
+    Column("Maximum", "Highest activation of a sequence in the part.", "descending"),
+    Column("Consensus", "Activation of the part's consensus sequence.", "descending"),
+    Column(
+        "Ratio",
+        f"Consensus activation divided by the maximum: from {ONE_PATTERN} the part is one pattern, below it is mixed.",
+        "descending",
+        "number ratio",
+    ),
+    Column(
+        "Logo",
+        "Letter heights in bits on a scale of 0 to 2, positions counted from 1; informative segments are shaded and "
+        "underlined.",
+        "",
+        "block",
+    ),
+    Column(
+        "Database matches",
+        "Database motif, its second name, q-value, and first and last position of the matching segment; a motif above "
+        "the threshold is no match and is named only as the nearest.",
+        "ascending",
+        "block matched",
+    ),
+]
+NEURON_COLUMNS = [
+    Column("Neuron", "Number of the neuron in its layer, counted from 1; leads to its page.", "ascending", "name"),
+    Column("Sequences", "Number of sampled sequences.", "descending"),
+    Column("Parts", "Number of parts the sample was split into.", "descending"),
+    Column("Maximum", "Highest activation of the sample.", "descending"),
+    Column(
+        "Best ratio",
+        f"Consensus activation over maximum of the part whose consensus fires most: from {ONE_PATTERN} one pattern.",
+        "descending",
+        "number ratio",
+    ),
+    Column(
+        "Strongest segment",
+        "Most informative segment of the part with the highest activation; letter heights in bits on a scale of 0 to "
+        "2, positions as on the neuron's page.",
+        "",
+        "block segment",
+    ),
+    Column(
+        "Best match",
+        "Database match with the smallest q-value among all parts, not only that of the segment shown.",
+        "ascending",
+        "block",
+    ),
+]
+
+# Sorting by the buttons of the header, filtering by words and by a choice. Missing values stay last.
+
+
+def neuron_page(page: NeuronPage) -> str:
+    """Return the page of a neuron, a whole HTML document that needs no other file.
+
+    Args:
+        page: what it shows. Parts are put in the order of their maximal activation, the highest first.
+    """
+    parts = _ordered(page.parts)
+    name = f"conv{page.layer} neuron {page.neuron}"
+    samples = int(np.sum(page.bin_counts))
+    fires = page.maximum > 0
+    facts = {
+        "Model": page.model,
+        "Receptive field": f"{page.receptive_field} nt",
+        "Maximal activation": number(page.maximum) if fires else "none above zero",
+        "Sequences": f"{samples:,}",
+        "Parts": f"{len(parts):,}",
+        "Databases": ", ".join(page.databases) or "none compared",
+    }
+    if page.databases:
+        facts["Threshold of a match"] = f"q ≤ {page.q_threshold:g}"
+    listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
+    bars = chart(page.bin_counts, page.bin_quota, page.maximum) if fires else ""
+    if parts and fires:
+        rows = [_part_row(page, place, part) for place, part in enumerate(parts)]
+        choices = {"one": "one pattern", "mixed": "mixed", "match": "with a database match"}
+        content = table("Parts", PART_COLUMNS, "Maximum", rows, choices, "motif, protein, word or tree path")
+    else:
+        content = f'<p class="note">{_why_empty(samples, fires)}</p>'
+    body = (
+        f"{_links(page)}<h1>{name} <small>{escape(page.model)}</small></h1>"
+        f'<div class="top"><dl class="facts">{listed}</dl>{bars}</div><p>{escape(page.context)}</p>{content}'
+    )
+    logos = [logo(part.pfm, part.segments, 1, path=part.path) for part in parts] if fires else []
+    data = {"model": page.model, "layer": page.layer, "neuron": page.neuron, "logos": logos}
+    return document(f"{name} - {page.model}", body, data, page.settings)
+
+
+def summarise(page: NeuronPage) -> NeuronSummary:
+    """Return the index row of a neuron."""
+    parts = sorted(page.parts, key=lambda part: -part.consensus_activation) if page.maximum > 0 else []
+    pfm, start = None, 0
+    for part in parts:
+        if part.segments:
+            bits = information(to_ppm(part.pfm))
+            start, end = max(part.segments, key=lambda segment: bits[segment[0] : segment[1]].sum())
+            pfm = part.pfm[:, start:end]
+            break
+    best = min((match for part in parts for match in part.matches), key=lambda match: (match.q, match.p), default=None)
+    return NeuronSummary(
+        neuron=page.neuron, maximum=page.maximum, samples=int(np.sum(page.bin_counts)), parts=len(parts),
+        best_ratio=parts[0].consensus_ratio if parts else math.nan, best_pfm=pfm, best_start=start, best_match=best,
+        significant=best is not None and best.q <= page.q_threshold,
+    )  # fmt: skip
+
+
+def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[NeuronSummary]) -> str:
+    """Return the index page of a layer, which leads to the pages of its neurons.
+
+    Args:
+        model: name of the model.
+        layer: number of the convolution.
+        receptive_field: nt.
+        neurons: one summary per neuron; shown by number.
+    """
+    neurons = sorted(neurons, key=lambda neuron: neuron.neuron)
+    drawn = [neuron for neuron in neurons if neuron.best_pfm is not None]
+    place = {neuron.neuron: number for number, neuron in enumerate(drawn)}
+    rows = [_neuron_row(layer, neuron, place.get(neuron.neuron)) for neuron in neurons]
+    choices = {"one": "with a part that is one pattern", "match": "with a database match", "silent": "never fires"}
+    firing = sum(neuron.maximum > 0 for neuron in neurons)
+    body = (
+        f"<h1>conv{layer} <small>{escape(model)}</small></h1><p>{len(neurons)} neurons with a receptive field of "
+        f"{receptive_field} nt; {firing} fire, {len(neurons) - firing} never do.</p>"
+        + table("Neurons", NEURON_COLUMNS, "Neuron", rows, choices, "motif, protein, word or number")
+    )
+    logos = [logo(one.best_pfm, [], one.best_start + 1, neuron=one.neuron) for one in drawn if one.best_pfm is not None]
+    return document(f"conv{layer} - {model}", body, {"model": model, "layer": layer, "logos": logos})
+
+
+def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
+    ratio = part.consensus_ratio
+    words = [(start, end, iupac_consensus(to_ppm(part.pfm[:, start:end]))) for start, end in part.segments]
+    listed = "".join(f"<li>{start + 1}–{end} <code>{word}</code></li>" for start, end, word in words)
+    spoken = ", ".join(f"{word} at {start + 1} to {end}" for start, end, word in words)
+    label = f"Logo: {spoken or iupac_consensus(to_ppm(part.pfm)) + ', no informative segment'}"
+    logo = f'<div class="scroll"><canvas data-logo="{place}" role="img" aria-label="{label}"></canvas></div>' + (
+        f'<ul class="words">{listed}</ul>' if listed else '<span class="none">no informative segment</span>'
+    )
+    found = any(match.q <= page.q_threshold for match in part.matches)
+    cells = [
+        (part.path, f"<code>{escape(part.path)}</code>"),
+        (part.size, f"{part.size:,}"),
+        (part.max_activation, number(part.max_activation)),
+        (part.consensus_activation, number(part.consensus_activation)),
+        (ratio, mark(ratio)),
+        (None, logo),
+        (min((match.q for match in part.matches), default=None), _matches(page, part)),
+    ]
+    return row(PART_COLUMNS, cells, ["one" if ratio >= ONE_PATTERN else "mixed"] + ["match"] * found)
+
+
+def _neuron_row(layer: int, one: NeuronSummary, place: int | None) -> str:
+    fires = one.maximum > 0
+    logo = '<span class="none">no informative segment</span>' if one.parts else '<span class="none">no part</span>'
+    if not fires:
+        logo = "never fires"
+    if place is not None and one.best_pfm is not None:
+        word = iupac_consensus(to_ppm(one.best_pfm))
+        logo = (
+            f'<div class="scroll"><canvas data-logo="{place}" data-bits-height="44" role="img" '
+            f'aria-label="Logo of {word}"></canvas></div><ul class="words"><li><code>{word}</code></li></ul>'
+        )
+    match = '<span class="none">none</span>'
+    if one.best_match is not None:
+        match = f'<ul class="matches">{_match(one.best_match, one.significant)}</ul>'
+    cells = [
+        (one.neuron, f'<a href="conv{layer}_neuron{one.neuron}.html">neuron {one.neuron}</a>'),
+        (one.samples, f"{one.samples:,}"),
+        (one.parts, f"{one.parts:,}"),
+        (one.maximum if fires else math.nan, number(one.maximum) if fires else "–"),
+        (one.best_ratio, mark(one.best_ratio)),
+        (None, logo),
+        (one.best_match.q if one.best_match else None, match),
+    ]
+    kinds = ["one"] * (one.best_ratio >= ONE_PATTERN) + ["match"] * one.significant + ["silent"] * (not fires)
+    return row(NEURON_COLUMNS, cells, kinds)
+
+
+def _matches(page: NeuronPage, part: PartRow) -> str:
+    """Return the best matches of a part, and all of them aligned behind a switch."""
+    if not part.matches:
+        return f'<span class="none">{"none" if page.databases else "not compared"}</span>'
+    lines = [_match(match, match.q <= page.q_threshold) for match in part.matches]
+    aligned = [
+        line.replace("</li>", f"<pre>{escape(_alignment(match))}</pre></li>")
+        for line, match in zip(lines, part.matches, strict=True)
+    ]
+    label = "aligned" if len(lines) <= SHOWN_MATCHES else f"all {len(lines)}, aligned"
+    return (
+        f'<ul class="matches">{"".join(lines[:SHOWN_MATCHES])}</ul>'
+        f'<details><summary>{label}</summary><ul class="matches">{"".join(aligned)}</ul></details>'
+    )
+
+
+def _match(match: Match, significant: bool) -> str:
+    alt = f" <i>{escape(match.alt)}</i>" if match.alt else ""
+    nearest = "" if significant else '<i class="nearest">nearest:</i> '
+    return (
+        f'<li><span>{nearest}{escape(match.target)}{alt}</span><span class="value">'
+        f"<span>q {scientific(match.q)}</span><span>{match.start + 1}–{match.end}</span></span></li>"
+    )
+
+
+def _alignment(match: Match) -> str:
+    """Return the two consensus words one above the other; ``offset`` is the target's column where the query starts."""
+    query = " " * max(match.offset, 0) + match.query_consensus
+    target = " " * max(-match.offset, 0) + match.target_consensus
+    return f"part     {query}\ndatabase {target}"
+
+
+def _links(page: NeuronPage) -> str:
+    """Return the links to the index and to the neurons before and after."""
+    before = max((one for one in page.neurons if one < page.neuron), default=None)
+    after = min((one for one in page.neurons if one > page.neuron), default=None)
+    links = [f'<a href="index.html">all neurons of conv{page.layer}</a>']
+    for rel, sign, one in (("prev", "previous", before), ("next", "next", after)):
+        if one is None:
+            links.append(f"<span>no {sign} neuron</span>")
+        else:
+            links.append(f'<a rel="{rel}" href="conv{page.layer}_neuron{one}.html">{sign}: neuron {one}</a>')
+    return f'<nav aria-label="Neurons">{"".join(links)}</nav>'
+
+
+def _why_empty(samples: int, fires: bool) -> str:
+    if not fires:
+        return "This neuron never fires: no sequence tried gives it an activation above zero. It has no motif."
+    if not samples:
+        return "No sequences were sampled for this neuron, so there is no motif to show."
+    return f"The {samples:,} sampled sequences fall into parts that are all too small to be a motif."
+
+
+def _ordered(parts: list[PartRow]) -> list[PartRow]:
+    return sorted(parts, key=lambda part: -part.max_activation)

@@ -1,0 +1,139 @@
+"""Evaluation: figures, predictions and a plot, on the scale of the labels."""
+
+import json
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+
+from tests.toy import plain_prediction, seeded_model
+from utils.checkpoint import save_checkpoint
+from utils.config import ModelSettings
+from utils.data import Split, pack_tracks, unpack_tracks, write_dataset
+from utils.evaluation import run_evaluation
+from utils.runtime import InputError, file_sha256
+from utils.sequence import decode, from_one_hot
+
+
+def make_split(n=30, length=50, tracks=4, targets=1):
+    """Return a split of full-length messages, half of them without AUG or so."""
+    rng = np.random.default_rng(0)
+    X = np.zeros((n, tracks, length), dtype=np.uint8)
+    for row in range(n):
+        X[row, rng.integers(0, 4, length), np.arange(length)] = 1
+    label = rng.normal(5, 2, (n, targets)).astype(np.float32)
+    return Split(pack_tracks(X), label, np.full(n, length, dtype=np.int32), [f"utr{row}" for row in range(n)], tracks)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a function that writes a data set and a checkpoint and gives the model config."""
+
+    def make(split, model, **training):
+        write_dataset(tmp_path / "set.h5", {"test": split, "valid": split}, {})
+        training = {"data_sha256": file_sha256(tmp_path / "set.h5"), **training}
+        save_checkpoint(tmp_path / "toy.pth", model, training)
+        return ModelSettings(name="toy", checkpoint=str(tmp_path / "toy.pth"), dataset=str(tmp_path / "set.h5"))
+
+    return make
+
+
+def test_figures_predictions_and_plot_are_written(project, tmp_path):
+    """Row 24: predictions are brought to label units by the training set's scaling, not by the test set's."""
+    split, model = make_split(), seeded_model(3, 4, 2)
+    settings = project(split, model, label_scaling={"mean": [4.0], "std": [2.5]})
+    found = run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
+        "test_metrics.json", "test_predictions.csv", "test_scatter.png",
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "results" / "test_metrics.json").read_text()) == found
+    assert (tmp_path / "results" / "test_scatter.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+    X = torch.from_numpy(unpack_tracks(split.codes, 4)).float()
+    expected = plain_prediction(model.state_dict(), X, 2, "last")[:, 0].numpy() * 2.5 + 4.0
+    table = pd.read_csv(tmp_path / "results" / "test_predictions.csv")
+    assert list(table["id"]) == split.id
+    np.testing.assert_allclose(table["measured"], split.label[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(table["predicted"], expected, rtol=1e-4)
+    assert found["n"] == 30
+    assert found["r"] == pytest.approx(stats.pearsonr(split.label[:, 0], expected).statistic, abs=1e-4)
+
+
+def test_messages_without_aug_are_a_part_of_the_split(project, tmp_path):
+    """Row 24: the no-AUG figures are of the same test split, so they cannot overlap the training set."""
+    split, model = make_split(40), seeded_model(3, 4, 2)
+    found = run_evaluation(project(split, model), tmp_path / "results", None, "test", "cpu")
+    texts = [decode(row) for row in from_one_hot(unpack_tracks(split.codes, 4))]
+    without = np.array(["AUG" not in text for text in texts])
+    assert found["n_without_AUG"] == without.sum()
+    assert 1 < without.sum() < 40
+    table = pd.read_csv(tmp_path / "results" / "test_predictions.csv")[without]
+    expected = stats.pearsonr(table["measured"], table["predicted"]).statistic
+    assert found["r_without_AUG"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_another_checkpoint_and_split(project, tmp_path):
+    split = make_split()
+    settings = project(split, seeded_model(3, 4, 2))
+    save_checkpoint(tmp_path / "other.pth", seeded_model(3, 4, 2, seed=8), {"data_sha256": ""})
+    one = run_evaluation(settings, tmp_path / "one", None, "valid", "cpu")
+    other = run_evaluation(settings, tmp_path / "other", tmp_path / "other.pth", "valid", "cpu")
+    assert one["r"] != other["r"]
+    assert (tmp_path / "one" / "valid_metrics.json").is_file()
+
+
+@pytest.mark.parametrize(("bare", "word"), [(True, "scale"), (False, "not the file")])
+def test_a_doubtful_scale_or_data_set_is_said(project, tmp_path, caplog, bare, word):
+    settings = project(make_split(), seeded_model(3, 4, 2), data_sha256="of another file")
+    if bare:
+        torch.save(seeded_model(3, 4, 2).state_dict(), tmp_path / "toy.pth")
+    with caplog.at_level(logging.WARNING):
+        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+    assert word in caplog.text
+
+
+def test_a_checkpoint_that_does_not_name_its_data_is_evaluated(project, tmp_path):
+    """A self-describing checkpoint of another program may know the scaling and not the data set."""
+    settings = project(make_split(), seeded_model(3, 4, 2))
+    save_checkpoint(tmp_path / "toy.pth", seeded_model(3, 4, 2), {"label_scaling": {"mean": [0.0], "std": [1.0]}})
+    assert run_evaluation(settings, tmp_path / "results", None, "test", "cpu")["n"] == 30
+
+
+@pytest.mark.parametrize(
+    ("split_facts", "model_facts", "word"),
+    [({"tracks": 6}, {}, "6 tracks"), ({"targets": 2}, {}, "2 labels"), ({}, {"num_targets": 3}, "predicts 3")],
+)
+def test_data_of_another_model_are_an_error(project, tmp_path, one_line, split_facts, model_facts, word):
+    settings = project(make_split(**split_facts), seeded_model(3, 4, 2, **model_facts))
+    with pytest.raises(InputError) as raised:
+        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+    assert word in one_line(raised)
+    assert not (tmp_path / "results").exists()
+
+
+def test_messages_too_short_for_the_model_are_an_error(project, tmp_path, one_line):
+    settings = project(make_split(), seeded_model(6, 4))
+    with pytest.raises(InputError) as raised:
+        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+    assert "short" in one_line(raised)
+
+
+def test_figures_are_json_even_where_a_label_is_constant(project, tmp_path):
+    """No NaN in JSON: it is not part of the format."""
+    split = make_split()
+    split.label[:] = 3
+    settings = project(split, seeded_model(3, 4, 2))
+    with np.errstate(all="ignore"):
+        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+    text = (tmp_path / "results" / "test_metrics.json").read_text()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+
+
+def test_a_missing_split_is_named(project, tmp_path, one_line):
+    settings = project(make_split(), seeded_model(3, 4, 2))
+    with pytest.raises(InputError) as raised:
+        run_evaluation(settings, tmp_path / "results", None, "train", "cpu")
+    assert "train_sequence" in one_line(raised)

@@ -1,6 +1,7 @@
 """Public tables -> messages with labels. One function per source; each returns a ``Messages``."""
 
 import logging
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,16 +37,38 @@ class Messages:
     label_name: str
 
 
-def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Return the named columns of a CSV file, plain or .gz."""
+def _read_table(path: Path, texts: list[str], numbers: list[str]) -> pd.DataFrame:
+    """Return the named columns of a CSV file, plain or .gz; an empty cell is an empty text or not a number."""
     try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as error:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        EOFError,
+        OSError,
+        zlib.error,
+    ) as error:
         raise InputError(f"{shown(path)}: not a readable CSV table ({str(error)[:100]})") from None
-    missing = [column for column in columns if column not in table.columns]
+    missing = [column for column in [*texts, *numbers] if column not in table.columns]
     if missing:
         raise InputError(f"{shown(path)}: column '{missing[0]}' is missing; it has {', '.join(table.columns[:8])}")
-    return table[columns]
+    for column in numbers:
+        values = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
+        wrong = values.isna() & ~table[column].str.strip().str.lower().isin(["", "nan", "na"])
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(f"{shown(path)}: row {row}: {column} is {table[column].iloc[row]!r}, not a number")
+        table[column] = values.astype(np.float64)
+    return table[[*texts, *numbers]]
+
+
+def _without_label(table: pd.DataFrame, label: pd.Series, path: Path) -> np.ndarray:
+    """Return which rows have a finite label; how many have none is said."""
+    known = np.isfinite(label.to_numpy(np.float64))
+    if not known.all():
+        logger.warning("%s: %d of %d rows left out: no label", shown(path), (~known).sum(), len(table))
+    return known
 
 
 def _pack(texts: list[str], max_length: int, ids: list[str], path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +82,7 @@ def _pack(texts: list[str], max_length: int, ids: list[str], path: Path) -> tupl
         except InputError as error:
             raise InputError(f"{shown(path)}: row {row} ({ids[row]}): {error}") from None
         if not len(indices):
-            raise InputError(f"{shown(path)}: row {row} ({ids[row]}): empty sequence")
+            raise InputError(f"{shown(path)}: row {row} ({ids[row]}): empty sequence; give it or take the row out")
         codes[row, : len(indices)] = bit_of_index[indices]
         length[row] = len(indices)
     return codes, length
@@ -71,9 +94,11 @@ def _z_score(values: pd.Series) -> pd.Series:
 
 def read_mrl(path: Path, max_length: int) -> Messages:
     """5' UTRs (``utr``) with mean ribosome load (``rl``); row % 10 == 0 is test, == 1 valid, the rest train."""
-    table = _read_table(path, ["utr", "rl"])
-    rows = np.arange(len(table)) % 10
-    ids = [f"row{row}" for row in range(len(table))]
+    table = _read_table(path, ["utr"], ["rl"])
+    rows = np.flatnonzero(_without_label(table, table["rl"], path))
+    table = table.iloc[rows]
+    ids = [f"row{row}" for row in rows]
+    rows = rows % 10
     codes, length = _pack(table["utr"].tolist(), max_length, ids, path)
     split = np.select([rows == 0, rows == 1], ["test", "valid"], "train")
     return Messages(codes, table[["rl"]].to_numpy(float), length, ids, split, "mean ribosome load")
@@ -81,12 +106,12 @@ def read_mrl(path: Path, max_length: int) -> Messages:
 
 def read_yeast(path: Path, max_length: int) -> Messages:
     """Yeast coding sequence and 3' UTR; label: mean of the two z-scored log half-lives, or the one measured."""
-    columns = ["gene_id", "cds", "utr3", "hl_presnyak_min", "hl_chan_min"]
-    table = _read_table(path, columns)
+    table = _read_table(path, ["gene_id", "cds", "utr3"], ["hl_presnyak_min", "hl_chan_min"])
     half_lives = table[["hl_presnyak_min", "hl_chan_min"]]
     label = np.log(half_lives.where(half_lives > 0)).apply(_z_score).mean(axis=1)
-    table, label = table[label.notna()], label[label.notna()]
-    cds, utr3 = table["cds"].fillna("").tolist(), table["utr3"].fillna("").tolist()
+    known = _without_label(table, label, path)
+    table, label = table[known], label[known]
+    cds, utr3 = table["cds"].tolist(), table["utr3"].tolist()
     ids = table["gene_id"].tolist()
     codes, length = _pack([c + u for c, u in zip(cds, utr3, strict=True)], max_length, ids, path)
     for row, text in enumerate(cds):
@@ -96,7 +121,8 @@ def read_yeast(path: Path, max_length: int) -> Messages:
 
 def read_human_3utr(path: Path, max_length: int) -> Messages:
     """Human 3' UTRs with the consensus half-life (first principal component over 39 data sets)."""
-    table = _read_table(path, ["ensembl_gene_id", "half_life_pc1", "utr3"]).dropna()
+    table = _read_table(path, ["ensembl_gene_id", "utr3"], ["half_life_pc1"])
+    table = table[_without_label(table, table["half_life_pc1"], path)]
     known = table["utr3"].str.slice(0, max_length).str.contains("[ACGTU]", case=False)
     if not known.all():
         logger.warning("%s: %d rows left out: only N in the first %d nt", shown(path), (~known).sum(), max_length)
@@ -109,10 +135,9 @@ def read_human_3utr(path: Path, max_length: int) -> Messages:
 
 def read_mpra(path: Path, max_length: int) -> Messages:
     """Reporter fragments with the stability of the mRNA in Jurkat cells (log2 of the ratio after and before)."""
-    table = _read_table(path, ["seq", "stability_jurkat"])
-    ids = np.array([f"row{row}" for row in range(len(table))])
-    keep = (table["stability_jurkat"] > 0).to_numpy()
-    table, ids = table[keep], ids[keep].tolist()
+    table = _read_table(path, ["seq"], ["stability_jurkat"])
+    keep = _without_label(table, table["stability_jurkat"].where(table["stability_jurkat"] > 0), path)
+    table, ids = table[keep], [f"row{row}" for row in np.flatnonzero(keep)]
     codes, length = _pack(table["seq"].tolist(), max_length, ids, path)
     label = np.log2(table[["stability_jurkat"]].to_numpy(float))
     return Messages(codes, label, length, ids, None, "log2 reporter stability (Jurkat)")

@@ -1,10 +1,12 @@
 """Layer-wise demixing of a neuron's sample into parts that hold one motif each (Wei et al. 2023, NeuronMotif)."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from utils.activation import WindowNetwork
 from utils.motif import consensus, pfm_of, to_ppm
@@ -38,13 +40,25 @@ class Part:
 
 
 def smallest_part(receptive_field: int) -> int:
-    """Return the effective size a part needs to be a motif: 20, or 5 where fewer than 7 nt leave few sequences."""
+    """Return the sequences a part needs to be a motif: 20, or 5 where fewer than 7 nt leave few sequences."""
     return 5 if receptive_field < 7 else 20
 
 
 def effective_size(weight: np.ndarray) -> float:
     """Return how many equally weighted sequences tell as much as these do (Kish 1965): (sum w)^2 / sum w^2."""
     return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
+
+
+def part_weight(weight: np.ndarray, enough: int) -> np.ndarray:
+    """Return the weights of a part, evened out (square roots) until the effective size is ``enough``.
+
+    Otherwise a few sequences far above the others would make a motif of their chance letters.
+    """
+    for _ in range(8):
+        if effective_size(weight) >= enough:
+            return weight
+        weight = np.sqrt(weight)
+    return np.ones_like(weight)
 
 
 def split(
@@ -66,9 +80,10 @@ def split(
     fitted = min(n, fit_samples, max(50 * clusters, FIT_VALUES // width))
     rows = np.sort(random.permutation(n)[:fitted])
     features = network.feature_map(sequence[torch.from_numpy(rows)], layer).cpu().numpy()
-    distinct = min(clusters, len(np.unique(features, axis=0)) if n < 4 * clusters else clusters)
-    model = KMeans(n_clusters=distinct, n_init=1, max_iter=50, random_state=int(random.integers(2**31)))
-    model.fit(features, sample_weight=weight[rows])
+    model = KMeans(n_clusters=clusters, n_init=1, max_iter=50, random_state=int(random.integers(2**31)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
+        model.fit(features, sample_weight=weight[rows])
     if fitted == n:
         return model.labels_.astype(np.int64)
     label = np.empty(n, dtype=np.int64)
@@ -124,10 +139,10 @@ def demix(
             below += [((*path, branch), rows[label == branch]) for branch in np.unique(label).tolist()]
         leaves = below
     enough = smallest_part(sequence.shape[1])
-    leaves = [(path, rows) for path, rows in leaves if effective_size(weight[rows]) >= enough]
+    leaves = [(path, rows) for path, rows in leaves if len(rows) >= enough]
     if not leaves:
         return []
-    pfms = np.stack([pfm_of(sequence[rows], weight[rows]) for _, rows in leaves])
+    pfms = np.stack([pfm_of(sequence[rows], part_weight(weight[rows], enough)) for _, rows in leaves])
     best = torch.from_numpy(consensus(to_ppm(pfms)))
     own = torch.full((len(best),), neuron, dtype=torch.int64)
     of_consensus = network.activation(best, layer, own).cpu().numpy()

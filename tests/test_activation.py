@@ -123,7 +123,7 @@ def test_sequences_shorter_than_the_window_have_none(networks):
 
 
 def test_padded_model_has_four_interior_positions_in_conv4(networks):
-    """Row 9: of the 12 conv4 positions of a 50-nt message 4 see no padding; there, and only there, windows are right."""
+    """Row 9: of the 12 conv4 positions of a 50-nt message 4 see no padding; only there are windows right."""
     model = networks[MODELS[2]].model
     starts = interior_starts(model, 50, 4)
     inside = starts >= 0
@@ -147,9 +147,7 @@ def test_interior_positions_equal_the_dense_scan(networks, layer, length):
     trunk, dense = model.trunk(one_hot(indices), layer), dense_activation(model, indices, layer)
     assert len(starts) == trunk.shape[-1]
     agrees = [
-        place
-        for place in range(len(starts))
-        if (trunk[..., place, None] - dense).abs().amax(dim=(0, 1)).min() < 1e-4
+        place for place in range(len(starts)) if (trunk[..., place, None] - dense).abs().amax(dim=(0, 1)).min() < 1e-4
     ]
     assert agrees == inside.nonzero()[:, 0].tolist()
     torch.testing.assert_close(trunk[..., inside], dense[..., starts[inside]], atol=1e-5, rtol=1e-5)
@@ -165,12 +163,16 @@ def test_batch_size_does_not_matter(networks, monkeypatch):
     network = networks[MODELS[0]]
     windows = random_indices(40, 36)
     neuron = torch.arange(40)
-    whole = network.activation(windows, 4, neuron), network.feature_map(windows, 3), network.gradient(windows, 4, neuron)
+
+    def everything():
+        maps = network.feature_map(windows, 3)
+        return network.activation(windows, 4, neuron), maps, network.gradient(windows, 4, neuron)
+
+    whole = everything()
     ones = torch.cat([network.activation(windows[i : i + 1], 4, neuron[i : i + 1]) for i in range(40)])
     torch.testing.assert_close(whole[0], ones, atol=1e-5, rtol=1e-5)
     monkeypatch.setattr(utils.activation, "POSITIONS_AT_ONCE", 36 * 17)  # 17 windows at once: parts of 17, 17 and 6
-    parts = network.activation(windows, 4, neuron), network.feature_map(windows, 3), network.gradient(windows, 4, neuron)
-    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(everything(), whole, atol=1e-5, rtol=1e-5)
     dense = dense_activation(network.model, windows, 3)
     single = torch.cat([dense_activation(network.model, row[None], 3) for row in windows])
     torch.testing.assert_close(single, dense, atol=1e-5, rtol=1e-5)

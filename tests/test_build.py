@@ -24,7 +24,8 @@ TINY = {
     "mrl": "utr,rl\n" + "".join(f"ACGUA{'ACGT'[i % 4]}{'ACGT'[i // 4 % 4]},{i}.5\n" for i in range(12)),
     "yeast": "gene_id,cds,utr3,hl_presnyak_min,hl_chan_min\n"
     "g0,ATGAAATAA,CCC,2,\ng1,ATGAAA,,8,4\ng2,ATGCCCTGA,GT,,16\ng3,ATG,A,,\n",
-    "human_3utr": "ensembl_gene_id,half_life_pc1,utr3\ne0,1.5,NNNNNNNNNN\ne1,-2,acgtNNac\ne2,,ACGT\ne3,4,GGGGGGGGGGGGGGGG\n",
+    "human_3utr": "ensembl_gene_id,half_life_pc1,utr3\n"
+    "e0,1.5,NNNNNNNNNN\ne1,-2,acgtNNac\ne2,,ACGT\ne3,4,GGGGGGGGGGGGGGGG\n",
     "mpra": "seq,stability_jurkat\nACGT,0.5\nCCCC,\nGGGG,4\nTTTT,0\n",
 }
 
@@ -118,13 +119,19 @@ def test_a_bad_letter_names_the_file_and_the_row(table, one_line, reader, old, n
 
 @pytest.mark.parametrize(
     ("reader", "old", "new"),
-    [("mrl", "ACGUAAA,", ","), ("mpra", "GGGG,", ","), ("mrl", ",0.5", ",many"), ("mrl", ",0.5", ","),
+    [("mrl", "ACGUAAA,", ","), ("mpra", "GGGG,", ","), ("mrl", ",0.5", ",many"),
      ("mpra", ",0.5", ",many"), ("yeast", ",8,4", ",8,many"), ("human_3utr", ",-2,", ",many,")],
 )  # fmt: skip
 def test_an_empty_sequence_or_a_label_that_is_no_number_is_an_error(table, one_line, reader, old, new):
     with pytest.raises(InputError) as raised:
         READERS[reader](table(TINY[reader].replace(old, new, 1)), 10)
     assert "table.csv" in one_line(raised)
+
+
+def test_a_row_without_a_label_is_left_out_and_the_others_keep_their_split(table):
+    messages = read_mrl(table(TINY["mrl"].replace(",10.5", ",")), 10)
+    assert "row10" not in messages.id
+    assert dict(zip(messages.id, messages.split, strict=True))["row11"] == "valid"
 
 
 @pytest.mark.parametrize("content", ["nothing", "bytes", "truncated", "damaged"])

@@ -83,7 +83,7 @@ def test_a_truncated_file_is_an_error(tmp_path, one_line, share):
     failure(path, one_line)
 
 
-@pytest.mark.parametrize("content", [b"text, not a checkpoint\n" * 5, b"\x89HDF\r\n\x1a\n" + bytes(500), b"PK\x03\x04" * 9])
+@pytest.mark.parametrize("content", [b"text, not a checkpoint\n" * 5, b"\x89HDF\r\n\x1a\n" + bytes(500), b"PK" * 9])
 def test_a_file_that_is_something_else_is_an_error(tmp_path, one_line, content):
     path = tmp_path / "toy.pth"
     path.write_bytes(content)

@@ -5,8 +5,16 @@ import pytest
 import yaml
 
 from utils.config import (
-    ModelSettings, Settings, describe_keys, find_config, load_model_settings, load_settings, parse_layer, parse_range,
-    root_files, settings_parser,
+    ModelSettings,
+    Settings,
+    describe_keys,
+    find_config,
+    load_model_settings,
+    load_settings,
+    parse_layer,
+    parse_range,
+    root_files,
+    settings_parser,
 )  # fmt: skip
 from utils.runtime import ROOT, InputError
 
@@ -100,8 +108,11 @@ def test_a_malformed_override_is_an_error(config, one_line, override):
 
 @pytest.mark.parametrize(
     "text",
-    ["model: [a", "a: b: c", "\tmodel: a", "- a\n- b", "only words", "model: a\x00", "model: 2024-99-99", "1: 2\nmodel: a"],
-)
+    [
+        "model: [a", "a: b: c", "\tmodel: a", "- a\n- b", "only words",
+        "model: a\x00", "model: 2024-99-99", "1: 2\nmodel: a",
+    ],
+)  # fmt: skip
 def test_what_is_not_a_mapping_in_yaml_is_an_error(config, one_line, text):
     assert "example.yaml" in failure(config, one_line, text)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from motif_discovery.demixing import demix, smallest_part, split
+from motif_discovery.demixing import demix, effective_size, part_weight, smallest_part, split
 from motif_discovery.genetic import GeneticSampler
 from tests.toy import pair_model, seeded_model, word_model
 from utils.activation import WindowNetwork
@@ -51,6 +51,25 @@ def test_two_patterns_of_a_neuron_come_apart():
     assert sum(part.size for part in parts) == 600
 
 
+def test_weights_say_how_much_a_sequence_counts():
+    """The effective size of Kish: equal weights count fully, one weight above all others counts as one."""
+    assert effective_size(np.ones(30)) == pytest.approx(30)
+    assert effective_size(np.array([1.0, *[1e-9] * 29])) == pytest.approx(1)
+    few = np.array([1.0, *[1e-3] * 29])
+    assert effective_size(part_weight(few, 20)) >= 20
+    assert (np.argsort(part_weight(few, 20)) == np.argsort(few)).all()
+    assert np.array_equal(part_weight(np.ones(25), 20), np.ones(25))
+    network, sequence, activation = sampled(seeded_model(2, 4), 3, 1)
+    plain = demix(network, 3, 1, sequence, activation, weight_power=0)
+    assert all(np.array_equal(part.pfm, np.rint(part.pfm)) for part in plain)
+    weighted = demix(network, 3, 1, sequence, activation)
+    strong = [
+        np.median([part.consensus_ratio for part in parts if part.max_activation > activation.max() / 2])
+        for parts in (plain, weighted)
+    ]
+    assert strong[1] > strong[0]
+
+
 def test_a_handful_of_sequences_is_no_motif():
     """Row 6 of the traps."""
     network = WindowNetwork(seeded_model(2, 4))
@@ -71,8 +90,8 @@ def test_paths_sizes_and_counts_are_those_of_the_tree():
     assert len({part.path for part in parts}) == len(parts) > 4
     assert sum(part.size for part in parts) <= len(sequence)
     for part in parts:
-        assert 20 <= part.size == part.pfm.sum(axis=0)[0]
-        assert (part.pfm.sum(axis=0) == part.size).all()
+        assert part.size >= 20
+        assert np.allclose(part.pfm.sum(axis=0), part.size)
         assert 1 <= len(part.path.split("-")) <= 3
         assert part.max_activation <= activation.max()
 
@@ -82,7 +101,7 @@ def test_centres_fitted_on_some_serve_all():
     model = seeded_model(2, 4)
     network = WindowNetwork(model)
     sequence = torch.randint(4, (3000, 18), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    label = split(network, sequence, 2, 4, 500, seed=1)
+    label = split(network, sequence, np.ones(3000), 2, 4, 500, seed=1)
     features = network.feature_map(sequence, 2).numpy()
     centres = np.stack([features[label == cluster].mean(axis=0) for cluster in range(4)])
     nearest = ((features[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)

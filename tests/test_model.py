@@ -138,6 +138,20 @@ def test_batch_of_five_equals_batches_of_one():
     torch.testing.assert_close(model(X), torch.cat([model(row[None]) for row in X]), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("readout", ["last", "first"])
+def test_parts_of_a_batch_are_one_batch(readout):
+    """BatchNorm sees the whole batch, in training too."""
+    model = seeded_model(3, 4, readout=readout, dropout=0.0).train()
+    X = random_messages([10, 30, 150, 200], 4, 200)
+    statistics = model.bn1.running_mean.clone()
+    whole = model(X, 200)
+    moved = model.bn1.running_mean.clone()
+    model.bn1.running_mean.copy_(statistics)
+    parts = model.predict_parts([(X[:2], 30), (X[2:], None)])
+    torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
+    torch.testing.assert_close(model.bn1.running_mean, moved, atol=1e-5, rtol=0)
+
+
 def test_an_input_too_short_is_refused():
     """One position after the last pooling needs two of conv7: 288 + 32 nt."""
     model = seeded_model(6, 4)

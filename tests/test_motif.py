@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from utils.motif import (
-    Motif, consensus, information, iupac_consensus, pfm_of, read_meme, segments, to_ppm, write_meme,
+    Motif,
+    consensus,
+    information,
+    iupac_consensus,
+    pfm_of,
+    read_meme,
+    segments,
+    to_ppm,
+    write_meme,
 )  # fmt: skip
 from utils.runtime import InputError
 from utils.sequence import decode, encode, iupac_ppm
@@ -165,10 +173,8 @@ def test_the_threshold_counts():
 
 def random_motifs(count, seed=0):
     rng = np.random.default_rng(seed)
-    return [
-        Motif(f"motif{seed}_{i}", "" if i % 2 else f"PUM{i}", rng.dirichlet(np.ones(4), int(rng.integers(1, 20))).T, 7 + i)
-        for i in range(count)
-    ]
+    ppms = [rng.dirichlet(np.ones(4), int(width)).T for width in rng.integers(1, 20, count)]
+    return [Motif(f"motif{seed}_{i}", "" if i % 2 else f"PUM{i}", ppm, 7 + i) for i, ppm in enumerate(ppms)]
 
 
 def assert_same(found, expected):
@@ -258,9 +264,7 @@ def test_an_unreadable_file_is_an_error(tmp_path, one_line):
         assert name in one_line(raised)
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("rbp_human_transite.meme", 174), ("mirna_human.meme.gz", 2656)]
-)
+@pytest.mark.parametrize(("name", "count"), [("rbp_human_transite.meme", 174), ("mirna_human.meme.gz", 2656)])
 def test_the_databases_are_read_whole(shared_data, name, count):
     motifs = read_meme(shared_data / "motif_databases" / name)
     assert len(motifs) == count

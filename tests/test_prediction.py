@@ -17,7 +17,8 @@ def make_split(lengths, full, tracks=4, seed=0):
     for row, length in enumerate(lengths):
         X[row, rng.integers(0, 4, length), np.arange(length)] = 1
     label = rng.normal(size=(len(lengths), 1)).astype(np.float32)
-    return Split(pack_tracks(X), label, np.array(lengths, dtype=np.int32), [f"r{i}" for i in range(len(lengths))], tracks)
+    ids = [f"row{row}" for row in range(len(lengths))]
+    return Split(pack_tracks(X), label, np.array(lengths, dtype=np.int32), ids, tracks)
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 64])

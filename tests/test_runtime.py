@@ -12,7 +12,16 @@ import pytest
 import torch
 
 from utils.runtime import (
-    ROOT, InputError, atomic_path, file_sha256, fingerprint, pick_device, root_path, run_script, shown, write_text,
+    ROOT,
+    InputError,
+    atomic_path,
+    file_sha256,
+    fingerprint,
+    pick_device,
+    root_path,
+    run_script,
+    shown,
+    write_text,
 )  # fmt: skip
 
 
@@ -37,9 +46,14 @@ def test_the_old_file_stays_when_the_block_raises(tmp_path, error):
     """Row 27: a file is written whole or not at all, and nothing is left over."""
     path = tmp_path / "result.h5"
     path.write_text("old")
-    with pytest.raises(error), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise error
+
+    def write_half():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["result.h5"]
     with pytest.raises(error), atomic_path(tmp_path / "other.txt"):

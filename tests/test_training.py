@@ -16,7 +16,14 @@ from utils.config import ModelSettings, load_model_settings, load_settings
 from utils.data import Split, pack_tracks, read_split, write_dataset
 from utils.prediction import predict
 from utils.runtime import InputError
-from utils.training import Trainer, TrainingSettings, epoch_batches, run_training
+from utils.training import (
+    PART_POSITIONS,
+    Trainer,
+    TrainingSettings,
+    epoch_batches,
+    parts_of_like_length,
+    run_training,
+)
 
 LENGTH = 40
 
@@ -177,7 +184,7 @@ def test_the_best_epoch_on_the_validation_split_is_kept(project, keys):
 
 def test_early_stopping_counts_epochs_without_a_better_validation_loss(project, monkeypatch):
     """Row 24: the training loss falls all the time, the validation loss does not after epoch 2."""
-    settings, model, folder = project(epochs=20, patience=3)
+    settings, model, _ = project(epochs=20, patience=3)
     losses = iter([1.0, 0.5, 0.7, 0.6, 0.55, 0.1])
 
     def predicted(_, split):
@@ -331,14 +338,35 @@ def test_a_missing_file_is_named(project, one_line, tmp_path, missing):
 
 
 def test_batches_of_an_epoch_hold_every_row_once():
-    length = np.random.default_rng(0).integers(20, 3000, 1000)
-    batches = epoch_batches(length, 16, np.random.default_rng(1))
+    batches = epoch_batches(1000, 16, np.random.default_rng(1))
     assert sorted(np.concatenate(batches)) == list(range(1000))
-    spread = np.mean([np.ptp(length[batch]) for batch in batches])
-    assert spread < 0.2 * np.ptp(length)  # messages of like length together
-    assert [len(batch) for batch in epoch_batches(length[:33], 16, np.random.default_rng(1))].count(16) == 2
-    assert all(len(batch) > 1 for batch in epoch_batches(length[:33], 16, np.random.default_rng(1)))  # BatchNorm
-    again = epoch_batches(length, 16, np.random.default_rng(1))
-    other = epoch_batches(length, 16, np.random.default_rng(2))
+    assert [len(batch) for batch in batches] == [16] * 62 + [8]
+    assert [len(batch) for batch in epoch_batches(33, 16, np.random.default_rng(1))] == [16, 16]  # BatchNorm needs two
+    again, other = (epoch_batches(1000, 16, np.random.default_rng(seed)) for seed in (1, 2))
     assert all(np.array_equal(one, two) for one, two in zip(batches, again, strict=True))
     assert not all(np.array_equal(one, two) for one, two in zip(batches, other, strict=True))
+
+
+def test_parts_of_a_batch_hold_every_row_once():
+    """Shorter messages first; no part above the limit, unless a message alone is."""
+    length = np.random.default_rng(0).integers(0, 3000, 500)
+    length[7] = 3 * PART_POSITIONS
+    rows = np.random.default_rng(1).permutation(500)[:64]
+    rows[0] = 7
+    parts = parts_of_like_length(rows, length)
+    assert sorted(np.concatenate(parts)) == sorted(rows)
+    assert (np.diff(length[np.concatenate(parts)]) >= 0).all()
+    assert all(len(part) * length[part].max() <= PART_POSITIONS or len(part) == 1 for part in parts)
+    assert 1 < len(parts) < 20
+
+
+def test_a_step_does_not_depend_on_the_parts(project, monkeypatch):
+    """The same losses whether a batch goes through the convolutions whole or message by message."""
+    settings, model, _ = project(network={"dropout": 0.0})
+    whole = Trainer(settings, model, make_split(33, 0), make_split(20, 1))
+    apart = Trainer(settings, model, make_split(33, 0), make_split(20, 1))
+    whole.run_epoch()
+    monkeypatch.setattr(training, "PART_POSITIONS", 1)
+    apart.run_epoch()
+    assert apart.log[0]["train_loss"] == pytest.approx(whole.log[0]["train_loss"], rel=1e-4)
+    assert apart.log[0]["valid_loss"] == pytest.approx(whole.log[0]["valid_loss"], rel=1e-2)

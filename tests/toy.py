@@ -15,7 +15,7 @@ def seeded_model(num_layers: int, in_channels: int, padding: int = 0, *, seed: i
         torch.manual_seed(seed)
         model = Predictor(num_layers, in_channels, padding, **more).eval().requires_grad_(False)
         for key, value in model.state_dict().items():
-            if ".ln." in key or key.startswith("bn") and value.is_floating_point():
+            if ".ln." in key or (key.startswith("bn") and value.is_floating_point()):
                 value.add_(0.3 * torch.randn_like(value))
             if key.endswith("running_var"):
                 value.abs_().add_(0.1)

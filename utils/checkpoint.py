@@ -11,6 +11,10 @@ from utils.config import ModelSettings
 from utils.model import Predictor
 from utils.runtime import InputError, atomic_path, file_sha256, root_path, shown
 
+# what torch.load raises on files that are cut short, damaged or something else
+UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, LookupError, ValueError, OSError,
+              AttributeError, TypeError)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -54,7 +58,7 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
         raise InputError(f"{shown(path)}: no such checkpoint; train the model first or correct the model config")
     try:
         content = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{shown(path)}: not a readable checkpoint ({reason}); get or train it again") from None
     if isinstance(content, dict) and "conv1.weight" in content:

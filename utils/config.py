@@ -20,6 +20,14 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _true_is_not_a_number(cls, value: object, info: pydantic.ValidationInfo) -> object:
+        """Refuse ``true`` and ``false`` for a number."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation in (int, float):
+            raise ValueError("true and false are not numbers")
+        return value
+
 
 class NetworkSettings(Settings):
     """Constructor arguments of the predictor that a bare published checkpoint cannot tell by itself."""
@@ -54,10 +62,11 @@ def read_yaml(path: Path) -> dict:
         raise InputError(f"{shown(path)}: no such config file")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2024-99-99 is a ValueError
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{shown(path)}{line}: not a YAML file: {getattr(error, 'problem', error)}") from None
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise InputError(f"{shown(path)}{line}: not a YAML file: {reason}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -85,7 +94,7 @@ def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = 
             target = target[group]
         try:
             target[last] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             raise InputError(f"'{override}': the value is not YAML") from None
     try:
         return schema.model_validate(content)

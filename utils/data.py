@@ -120,16 +120,18 @@ def read_split(path: str | Path, name: str) -> Split:
                 )
             stored = file[f"{name}_sequence"]
             codes = _read_codes(stored, f"{shown(path)}: {name}_sequence")
-            label = np.asarray(file[f"{name}_label"], dtype=np.float32).reshape(len(codes), -1)
+            label = np.asarray(file[f"{name}_label"][:], dtype=np.float32)
             length = file[f"{name}_length"][:] if f"{name}_length" in file else _used_length(codes)
-            ids = (
-                [text.decode() for text in file[f"{name}_id"][:]]
-                if f"{name}_id" in file
-                else [f"{name}_{row}" for row in range(len(codes))]
-            )
+            ids = file[f"{name}_id"].asstr()[:].tolist() if f"{name}_id" in file else None
             tracks = stored.shape[1]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown(path)}: not a readable HDF5 file ({str(error)[:100]}); make it again") from None
+    except (OSError, ValueError, RuntimeError, AttributeError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{shown(path)}: not a readable data set ({reason}); make it again") from None
+    ids = [f"{name}_{row}" for row in range(len(codes))] if ids is None else ids
+    for key, values in (("label", label), ("length", length), ("id", ids)):
+        if len(values) != len(codes):
+            raise InputError(f"{shown(path)}: {name}_{key} has {len(values)} rows, {name}_sequence {len(codes)}")
+    label = label.reshape(len(codes), -1) if len(codes) else label
     if not len(codes):
         raise InputError(f"{shown(path)}: the {name} split is empty")
     if not np.isfinite(label).all():

@@ -11,7 +11,7 @@ import pandas as pd
 from utils.checkpoint import load_checkpoint
 from utils.config import ModelSettings
 from utils.data import read_split, unpack_tracks
-from utils.prediction import metrics, predict
+from utils.prediction import metrics, predict, require_length
 from utils.runtime import InputError, atomic_path, file_sha256, pick_device, root_path, shown, write_text
 from utils.sequence import decode, from_one_hot
 
@@ -55,8 +55,9 @@ def run_evaluation(
         )
     if not loaded.training:
         logger.warning("a bare checkpoint without label scaling: predictions stay on its own scale")
-    elif loaded.training["data_sha256"] != file_sha256(dataset):
+    elif loaded.training.get("data_sha256") != file_sha256(dataset):
         logger.warning("%s is not the file this checkpoint was trained on; its test split may differ", shown(dataset))
+    require_length(loaded.model, data, shown(dataset))
     mean, std = loaded.label_scaling
     y, y_hat = data.label[:, 0], predict(loaded.model, data)[:, 0] * std[0] + mean[0]
     found = metrics(y, y_hat)

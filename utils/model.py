@@ -239,6 +239,16 @@ class Predictor(nn.Module):
 
         The parts cost their own length only; BatchNorm, which comes after the GRU, sees the whole batch.
         """
-        x = torch.cat([self.read(*self.features(X, longest)) for X, longest in parts])
-        x = self.dropout(self.fc1(F.relu(self.bn1(x))))
-        return self.head(F.relu(self.bn2(x)))
+        return self.head(F.relu(self.bn2(self.dense(self.state(parts)))))
+
+    def state(self, parts: Iterable[tuple[torch.Tensor, int | None]]) -> torch.Tensor:
+        """Return the GRU's final state (batch, channels) of a batch given in parts."""
+        read = [self.features(X, longest) for X, longest in parts]
+        width = max(features.shape[1] for features, _ in read)
+        repeats = min(repeats for _, repeats in read)
+        features = [torch.cat([x, x[:, -1:].expand(-1, width - x.shape[1], -1)], dim=1) for x, _ in read]
+        return self.read(torch.cat(features), repeats)
+
+    def dense(self, state: torch.Tensor) -> torch.Tensor:
+        """Return what the second BatchNorm reads (batch, channels), from the GRU's state."""
+        return self.dropout(self.fc1(F.relu(self.bn1(state))))

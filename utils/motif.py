@@ -5,6 +5,7 @@ Every matrix is (4, width) with rows A, C, G, U.
 
 import gzip
 import itertools
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,8 @@ def segments(ppm: np.ndarray, threshold: float = 0.7, min_width: int = 4, max_wi
             if end - start >= min_width:
                 pieces.append((start, end))
             continue
-        inner = smooth[start + min_width : end - min_width]
-        cut = start + min_width + int(inner.argmin())
+        first = start + min(min_width, (end - start) // 2)
+        cut = first + int(bits[first : max(first + 1, end - min_width)].argmin())
         waiting += [(cut, end), (start, cut)]
     return pieces
 
@@ -122,7 +123,7 @@ def _read_one(path: Path) -> list[Motif]:
     try:
         with opener(path, "rt", encoding="utf-8") as handle:
             lines = handle.read().splitlines()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"{shown(path)}: not a readable MEME file ({error})") from None
     motifs: dict[str, Motif] = {}
     name = alt = ""
@@ -159,9 +160,12 @@ def _read_matrix(lines: list[str], place: int, path: Path) -> tuple[np.ndarray, 
         except ValueError:
             break  # MEME files may go on with text right after the matrix
         place += 1
-    width = int(facts.get("w=", len(rows)))
+    try:
+        width, nsites = int(facts.get("w=", len(rows))), int(float(facts.get("nsites=", 20)))
+    except ValueError:
+        raise InputError(f"{shown(path)}, line {place - len(rows)}: w= and nsites= are not whole numbers") from None
     good = len(rows) == width > 0 and all(len(row) == 4 for row in rows)
     matrix = np.array(rows, dtype=np.float64).T if good else np.zeros((4, 0))
     if not good or not np.isfinite(matrix).all() or (matrix < 0).any() or (abs(matrix.sum(axis=0) - 1) > 0.05).any():
         raise InputError(f"{shown(path)}, line {place}: a matrix that is not {width} rows of four probabilities")
-    return matrix / matrix.sum(axis=0), int(float(facts.get("nsites=", 20))), place
+    return matrix / matrix.sum(axis=0), nsites, place

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import false_discovery_control
 
 from utils.motif import Motif, consensus
@@ -43,9 +44,13 @@ def tomtom(
     from memelite import tomtom as compare  # slow to import
 
     query_ppms, target_ppms = [[with_pseudocount(motif) for motif in motifs] for motifs in (queries, targets)]
-    p, _, offset, overlap, _ = compare(
-        query_ppms, target_ppms, n_target_bins=None, reverse_complement=False, n_jobs=n_jobs
-    )
+    threads = torch.get_num_threads()  # numba sets the number that torch uses too
+    try:
+        p, _, offset, overlap, _ = compare(
+            query_ppms, target_ppms, n_target_bins=None, reverse_complement=False, n_jobs=n_jobs
+        )
+    finally:
+        torch.set_num_threads(threads)
     p = np.clip(p.astype(np.float64), P_FLOOR, 1.0)
     q = false_discovery_control(p, axis=1, method="bh")
     listed = q <= q_threshold

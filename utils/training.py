@@ -13,10 +13,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from utils.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
-from utils.config import ModelSettings, Settings
+from utils.config import ModelSettings, Settings, root_files
 from utils.data import Split, read_split
 from utils.model import Predictor
-from utils.prediction import correlation, predict
+from utils.prediction import correlation, predict, require_length
 from utils.runtime import InputError, atomic_path, file_sha256, fingerprint, pick_device, root_path, shown
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class TrainingSettings(Settings):
     device: str = "auto"
 
 
+NORM_MESSAGES = 1024  # training messages that the statistics of BatchNorm are taken from
 PART_POSITIONS = 2**14  # nucleotides, padding included, that go through the convolutions together
 
 
@@ -67,11 +68,27 @@ def start_from(model: Predictor, path: Path) -> None:
         for key, value in read_checkpoint(path)["model_state_dict"].items()
         if key.startswith(("conv", "ln_layers", "Pln1"))
     }
-    own = model.state_dict()
-    for key, value in state.items():
-        if key not in own or own[key].shape != value.shape:
+    own = {key: value for key, value in model.state_dict().items() if key.startswith(("conv", "ln_layers", "Pln1"))}
+    for key in {**own, **state}:
+        if key not in own or key not in state or own[key].shape != state[key].shape:
             raise InputError(f"{shown(path)}: its '{key}' does not fit the model to be trained (key 'pretrained')")
     model.load_state_dict(state, strict=False)
+
+
+@torch.no_grad()
+def set_norm_statistics(model: Predictor, split: Split, rows: np.ndarray) -> None:
+    """Set the running statistics of both BatchNorms to those of some messages, in evaluation mode.
+
+    Those gathered in training are of other numbers: dropout raises the variance before a BatchNorm, and averaged
+    weights have never seen a batch.
+    """
+    device = next(model.parameters()).device
+    parts = parts_of_like_length(rows, split.length)
+    state = torch.cat([model.state([split.batch(part, device)]) for part in parts])
+    for norm, x in ((model.bn1, state), (model.bn2, None)):
+        x = model.dense(state) if x is None else x
+        norm.running_mean.copy_(x.mean(dim=0))
+        norm.running_var.copy_(x.var(dim=0))
 
 
 class Trainer:
@@ -83,19 +100,26 @@ class Trainer:
                 f"{model_settings.dataset}: {train.tracks} tracks, but the model's network.in_channels is "
                 f"{model_settings.network.in_channels}"
             )
+        if train.label.shape[1] != model_settings.network.num_targets:
+            raise InputError(
+                f"{model_settings.dataset}: {train.label.shape[1]} labels a message, but the model's "
+                f"network.num_targets is {model_settings.network.num_targets}"
+            )
         self.settings, self.train, self.valid = settings, train, valid
         self.device = pick_device(settings.device)
         torch.manual_seed(settings.seed)
         model = Predictor(**model_settings.network.model_dump())
+        require_length(model, train, model_settings.dataset)
         if settings.pretrained:
             start_from(model, root_path(settings.pretrained))
         self.model = model.to(self.device)
         self.average = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True
         )
-        self.mean, self.std = train.label.mean(axis=0), train.label.std(axis=0)
-        if not (self.std > 0).all():
+        label = train.label.astype(np.float64)
+        if (label == label[0]).all(axis=0).any():
             raise InputError(f"{model_settings.dataset}: all training labels are the same")
+        self.mean, self.std = label.mean(axis=0), label.std(axis=0)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -127,7 +151,7 @@ class Trainer:
         settings = self.settings
         rng = np.random.default_rng((settings.seed, self.epoch))
         torch.manual_seed(settings.seed * 100_003 + self.epoch)
-        label = torch.from_numpy((self.train.label - self.mean) / self.std)
+        label = torch.from_numpy(((self.train.label - self.mean) / self.std).astype(np.float32))
         self.model.train()
         losses = []
         batches = epoch_batches(len(self.train), settings.batch_size, rng)
@@ -143,7 +167,9 @@ class Trainer:
             self.schedule.step()
             self.average.update_parameters(self.model)
             losses.append(loss.item())
-        y_hat = predict(self.evaluated.eval(), self.valid)
+        rows = np.random.default_rng(settings.seed).permutation(len(self.train))[:NORM_MESSAGES]
+        set_norm_statistics(self.evaluated.eval(), self.train, rows)
+        y_hat = predict(self.evaluated, self.valid)
         y = (self.valid.label - self.mean) / self.std
         valid_loss = float(np.mean((y_hat - y) ** 2))
         self.epoch += 1
@@ -198,7 +224,7 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
     dataset = root_path(model_settings.dataset)
     train, valid = read_split(dataset, "train"), read_split(dataset, "valid")
     data_sha256 = file_sha256(dataset)
-    start = file_sha256(root_path(settings.pretrained)) if settings.pretrained else ""
+    start = file_sha256(root_files(settings.pretrained)[0]) if settings.pretrained else ""
     network = model_settings.network.model_dump()
     run = fingerprint(
         settings=settings.model_dump(exclude={"device"}), network=network, data=data_sha256, pretrained=start

@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from utils.activation import WindowNetwork
 from utils.motif import consensus, pfm_of, to_ppm
 
-FIT_VALUES = 2**22  # numbers in a k-means fit: at most 16 MiB
+FIT_VALUES = 2**21  # numbers in a k-means fit: at most 8 MiB
+PROJECTED = 128  # dimensions of a k-means fit
 ASSIGN_VALUES = 2**24  # numbers in a block that is assigned to centres
 
 
@@ -72,23 +73,29 @@ def split(
 ) -> np.ndarray:
     """Return the cluster int64 (n,) of sequences by weighted k-means on a layer's feature map (layer 0: the input).
 
-    The centres are fitted on at most ``fit_samples`` random sequences; all others go to the nearest centre.
+    k-means runs on at most ``fit_samples`` random sequences, their maps brought to 128 random directions, which keeps
+    distances (Johnson and Lindenstrauss 1984); then every sequence goes to the centre nearest to its whole map.
     """
     n = len(sequence)
     random = np.random.default_rng((seed, layer, n))
     width = network.feature_map(sequence[:1], layer).shape[1]
     fitted = min(n, fit_samples, max(50 * clusters, FIT_VALUES // width))
-    rows = np.sort(random.permutation(n)[:fitted])
-    features = network.feature_map(sequence[torch.from_numpy(rows)], layer).cpu().numpy()
-    model = KMeans(n_clusters=clusters, n_init=1, max_iter=50, random_state=int(random.integers(2**31)))
+    rows = torch.from_numpy(np.sort(random.permutation(n)[:fitted]))
+    features = network.feature_map(sequence[rows], layer)
+    projected = features
+    if width > PROJECTED:
+        generator = torch.Generator().manual_seed(seed)
+        projected = features @ torch.randn(width, PROJECTED, generator=generator).to(network.device)
+    model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
-        model.fit(features, sample_weight=weight[rows])
-    if fitted == n:
-        return model.labels_.astype(np.int64)
+        member = model.fit_predict(projected.cpu().numpy(), sample_weight=weight[rows])
+    share = weight[rows] * (member == np.arange(clusters)[:, None])  # (clusters, fitted)
+    share = share[share.sum(axis=1) > 0]
+    share = torch.from_numpy((share / share.sum(axis=1, keepdims=True)).astype(np.float32))
+    centres = share.to(network.device) @ features
     label = np.empty(n, dtype=np.int64)
     block = max(1, ASSIGN_VALUES // width)
-    centres = torch.from_numpy(model.cluster_centers_).to(network.device)
     for start in range(0, n, block):
         part = network.feature_map(sequence[start : start + block], layer)
         distance = (centres**2).sum(dim=1) - 2 * part @ centres.T
@@ -103,7 +110,7 @@ def demix(
     sequence: np.ndarray,
     activation: np.ndarray,
     clusters: int = 4,
-    fit_samples: int = 2000,
+    fit_samples: int = 1000,
     weight_power: float = 6.0,
     seed: int = 1,
 ) -> list[Part]:

@@ -18,8 +18,9 @@ ELITE, SHIFTED = 0.4, 0.2  # shares of the next generation; the rest are crossov
 MUTATED_POSITIONS = 0.2
 RATE, RAISED_RATE = 0.4, 0.9
 RAISES_AFTER = 30  # generations
-GAIN = 0.01  # a rise of the maximum that counts as improvement
-FILL_GAIN = 0.002  # so does a rise, since the last improvement, of the share of wanted sequences
+GAIN = 0.01  # a rise of the maximum that raises the rate
+WORTHWHILE_GAIN = 0.01  # share by which the maximum must rise within ``patience`` generations to go on
+WORTHWHILE_FILL = 0.04  # or by which the wanted sequences must become more
 
 
 @dataclass
@@ -32,7 +33,8 @@ class _State:
     gradient: torch.Tensor  # float32 (n, elites, 4, receptive field) of the best; NaN where not computed yet
     gradient: torch.Tensor  # float32 (n, population, 4, receptive field), not a number where not computed yet
     rate: torch.Tensor  # float32 (n,)
-    best: torch.Tensor  # float32 (n,), at the last improvement
+    best: torch.Tensor  # float32 (n,), the maximum when the rate was last raised
+    highest: torch.Tensor  # float32 (n,), the maximum at the last improvement
     filled: torch.Tensor  # float32 (n,), at the last improvement
     waiting: torch.Tensor  # int64 (n,), generations since the last improvement
 
@@ -50,7 +52,8 @@ class GeneticSampler:
         layer: of the neurons.
         population: individuals per neuron.
         generations: at most.
-        patience: generations without improvement (of the maximum by 0.01, or of the bins) before a neuron stops.
+        patience: generations within which the maximum must rise by 1 % or the wanted sequences by 4 %, else the neuron
+            is finished.
         seed: the same seed gives the same samples, whatever other neurons are sampled beside.
     """
 
@@ -79,7 +82,8 @@ class GeneticSampler:
             activation=activation.gather(1, order),
             gradient=torch.full((n, self.elites, 4, self.field), torch.nan, device=self.device),
             rate=torch.full((n,), RATE, device=self.device),
-            best=torch.zeros(n, device=self.device),
+            best=activation.max(dim=1).values,
+            highest=activation.max(dim=1).values,
             filled=torch.zeros(n, device=self.device),
             waiting=torch.zeros(n, dtype=torch.int64, device=self.device),
         )
@@ -129,8 +133,10 @@ class GeneticSampler:
         own = [bins[neuron] for neuron in state.neuron.tolist()]
         filled = torch.tensor([one.filled for one in own], dtype=torch.float32, device=self.device)
         gained = best >= state.best + GAIN
-        improved = gained | (filled >= state.filled + FILL_GAIN)
+        risen = best > state.highest + WORTHWHILE_GAIN * state.highest.abs()
+        improved = risen | (filled >= state.filled + WORTHWHILE_FILL)
         state.best = torch.where(gained, best, state.best)
+        state.highest = torch.where(improved, best, state.highest)
         state.filled = torch.where(improved, filled, state.filled)
         state.waiting = torch.where(improved, 0, state.waiting + 1)
         step = (RAISED_RATE - RATE) / self.patience
@@ -172,20 +178,23 @@ class GeneticSampler:
         n, size, field = everyone.shape
         mutated = self._uniform(state, size) < state.rate[:, None]
         guided = mutated & (self._uniform(state, size) < 0.5)
-        bases = self._draw(state, size * field, 4).view(n, size, field)
-        score = self._uniform(state, size * field).view(n, size, field).float().clamp(1e-7, 1 - 1e-7)
         activation = torch.full((n, size), -torch.inf, device=self.device)
-        if bool(guided.any()):
+        owners = mutated.nonzero()[:, 0]
+        bases = self._draw_rows(state, owners, 4)
+        score = self._uniform_rows(state, owners)
+        among = guided[mutated]  # which of the mutated follow the gradient
+        if bool(among.any()):
             share = self._uphill_share(everyone, guided, activation, state)
             bits = (2 + torch.xlogy(share, share).sum(dim=1) / np.log(2)).clamp(min=1e-6)  # (m, field)
             # positions without replacement, by their information: the smallest of exponential races
-            score[guided] = -torch.log1p(-score[guided]) / bits
-            pick = self._uniform(state, size * field).view(n, size, field)[guided]
-            bases[guided] = (pick[:, None] > share.cumsum(dim=1)[:, :3]).sum(dim=1)
+            score[among] = -torch.log1p(-score[among]) / bits
+            pick = self._uniform_rows(state, owners)[among]
+            bases[among] = (pick[:, None] > share.cumsum(dim=1)[:, :3]).sum(dim=1).to(torch.uint8)
         changes = max(1, round(MUTATED_POSITIONS * field))
-        chosen = score.topk(changes, dim=2, largest=False).indices
-        changed = everyone.scatter(2, chosen, bases.gather(2, chosen).to(torch.uint8))
-        return mutated, torch.where(mutated[..., None], changed, everyone), activation
+        chosen = score.topk(changes, dim=1, largest=False, sorted=False).indices
+        result = everyone.clone()
+        result[mutated] = everyone[mutated].scatter(1, chosen, bases.gather(1, chosen))
+        return mutated, result, activation
 
     def _uphill_share(
         self, everyone: torch.Tensor, guided: torch.Tensor, activation: torch.Tensor, state: _State
@@ -243,6 +252,24 @@ class GeneticSampler:
         """Return int64 (n, count) in [0, below), each row from its neuron's own generator."""
         rows = [self.random[neuron].integers(below, size=count) for neuron in state.neuron.tolist()]
         return torch.from_numpy(np.stack(rows)).to(self.device)
+
+    def _uniform_rows(self, state: _State, owners: torch.Tensor) -> torch.Tensor:
+        """Return float32 (m, receptive field) in (0, 1), each row from the generator of its neuron."""
+        counts = torch.bincount(owners, minlength=len(state.neuron)).tolist()
+        rows = [
+            self.random[neuron].random((count, self.field), dtype=np.float32)
+            for neuron, count in zip(state.neuron.tolist(), counts, strict=True)
+        ]
+        return torch.from_numpy(np.concatenate(rows)).to(self.device).clamp_(1e-7, 1 - 1e-7)
+
+    def _draw_rows(self, state: _State, owners: torch.Tensor, below: int) -> torch.Tensor:
+        """Return uint8 (m, receptive field) in [0, below), rows as in ``_uniform_rows``."""
+        counts = torch.bincount(owners, minlength=len(state.neuron)).tolist()
+        rows = [
+            self.random[neuron].integers(below, size=(count, self.field), dtype=np.uint8)
+            for neuron, count in zip(state.neuron.tolist(), counts, strict=True)
+        ]
+        return torch.from_numpy(np.concatenate(rows)).to(self.device)
 
     def _random_sequences(self, neurons: list[int], count: int) -> torch.Tensor:
         rows = [self.random[neuron].integers(4, size=(count, self.field), dtype=np.uint8) for neuron in neurons]

@@ -36,7 +36,7 @@ class DiscoverySettings(Settings):
     generations: int = pydantic.Field(350, ge=1)
     patience: int = pydantic.Field(30, ge=1)
     clusters: int = pydantic.Field(4, ge=2)
-    fit_samples: int = pydantic.Field(2000, ge=100)
+    fit_samples: int = pydantic.Field(1000, ge=100)
     weight_power: float = pydantic.Field(6.0, ge=0)
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1)

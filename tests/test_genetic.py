@@ -104,6 +104,14 @@ def test_a_neuron_that_never_fires_gives_nothing():
     assert bins.maximum == 0
 
 
+def test_a_neuron_that_random_sequences_do_not_fire_is_climbed_to():
+    """A maximum below zero that still rises is progress."""
+    model = seeded_model(2, 4)
+    model.conv_layers[1].bias[0] -= 1.2 * float(sampler(model, 3, generations=1).sample([0])[0].maximum)
+    assert sampler(model, 3, generations=1).sample([0])[0].maximum == 0
+    assert sampler(model, 3, generations=60, patience=10).sample([0])[0].maximum > 0
+
+
 def test_elites_mutate_beside_themselves_and_duplicates_go():
     """Rows 2 and 3: the population never holds a sequence twice."""
     genetic = sampler(seeded_model(2, 4), 3, population=100)

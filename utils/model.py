@@ -144,7 +144,7 @@ class Predictor(nn.Module):
 
     def rectify(self, x: torch.Tensor, layer: int) -> torch.Tensor:
         """Return what the convolution of ``layer`` reads: LayerNorm and ReLU of the (pooled) map below."""
-        return F.relu(self.ln_layers[layer - 2](x))
+        return F.relu(self.ln_layers[layer - 2](x), inplace=True)
 
     def trunk(self, X: torch.Tensor, layer: int) -> torch.Tensor:
         """Return the raw output of a layer's convolution, before normalisation, ReLU and pooling.

@@ -37,10 +37,10 @@ def main() -> None:
             (plain, expected), (short, found) = seconds(True), seconds(False)
             ratios.append(plain / short)
             difference = max(difference, float((expected - found).abs().max()))
-        mean = lengths.float().mean()
+        mean, spread = lengths.float().mean(), f"{min(ratios):.1f} to {max(ratios):.1f}"
         print(
-            f"readout {readout}: {statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f}), "
-            f"largest difference {difference:.1e}; mean length {mean:.0f} of {FULL} nt"
+            f"readout {readout}: {statistics.median(ratios):.1f} times as fast "
+            f"({spread}), largest difference {difference:.1e}; mean length {mean:.0f} of {FULL} nt"
         )
 
 

@@ -134,13 +134,13 @@ def read_human_3utr(path: Path, max_length: int) -> Messages:
 
 
 def read_mpra(path: Path, max_length: int) -> Messages:
-    """Reporter fragments with the stability of the mRNA in Jurkat cells (log2 of the ratio after and before)."""
+    """Reporter fragments with the stability of the mRNA in Jurkat cells (ratio after and before the stop)."""
     table = _read_table(path, ["seq"], ["stability_jurkat"])
     keep = _without_label(table, table["stability_jurkat"].where(table["stability_jurkat"] > 0), path)
     table, ids = table[keep], [f"row{row}" for row in np.flatnonzero(keep)]
     codes, length = _pack(table["seq"].tolist(), max_length, ids, path)
-    label = np.log2(table[["stability_jurkat"]].to_numpy(float))
-    return Messages(codes, label, length, ids, None, "log2 reporter stability (Jurkat)")
+    label = table[["stability_jurkat"]].to_numpy(float)
+    return Messages(codes, label, length, ids, None, "reporter stability (Jurkat), ratio")
 
 
 READERS = {"mrl": read_mrl, "yeast": read_yeast, "human_3utr": read_human_3utr, "mpra": read_mpra}

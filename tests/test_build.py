@@ -87,10 +87,10 @@ def test_human_3utr_keeps_masked_stretches_as_n(table, caplog):
     assert "1 rows left out" in caplog.text
 
 
-def test_mpra_takes_the_logarithm_and_leaves_out_what_was_not_measured(table):
+def test_mpra_leaves_out_what_was_not_measured(table):
     messages = read_mpra(table(TINY["mpra"]), 6)
     assert messages.id == ["row0", "row2"]
-    assert messages.label[:, 0].tolist() == [-1, 2]
+    assert messages.label[:, 0].tolist() == [0.5, 4]
     assert texts_of(messages) == ["ACGUNN", "GGGGNN"]
 
 
@@ -201,7 +201,7 @@ def test_a_data_set_is_written(table, tmp_path, tracks):
     for split in splits.values():
         for place in range(0, len(split), 17):
             row = rows.iloc[int(split.id[place][3:])]
-            assert split.label[place, 0] == pytest.approx(np.log2(row["stability_jurkat"]))
+            assert split.label[place, 0] == pytest.approx(row["stability_jurkat"])
             assert decode(from_one_hot(unpack_tracks(split.codes[place : place + 1], tracks))[0]) == (
                 row["seq"].replace("T", "U") + "NN"
             )
@@ -209,7 +209,7 @@ def test_a_data_set_is_written(table, tmp_path, tracks):
         assert list(file.attrs["source_sha256"]) == [file_sha256(source)]
         assert list(file.attrs["source"]) == ["table.csv"]
         assert len(file.attrs["tracks"]) == tracks
-        assert "log2" in file.attrs["label_name"]
+        assert "ratio" in file.attrs["label_name"]
 
 
 def test_the_same_seed_gives_the_same_data_set(table, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from utils.motif import Motif, read_meme
+from utils.runtime import ROOT
 from utils.sequence import encode, iupac_ppm
 from utils.tomtom import COLUMNS, P_FLOOR, tomtom, with_pseudocount
 
@@ -189,3 +190,15 @@ def test_pseudocount_is_memes():
     motif = Motif("a", "", iupac_ppm("AN"), 20)
     np.testing.assert_allclose(with_pseudocount(motif)[:, 0], np.array([20.025, 0.025, 0.025, 0.025]) / 20.1)
     np.testing.assert_allclose(with_pseudocount(motif)[:, 1], 0.25)
+
+
+def test_a_perfect_short_match_has_no_impossible_p_value():
+    """Row 11: four sure columns occur by chance once in 4^4 places, so p cannot be 0 (memelite alone says so)."""
+    query = Motif("query", "", iupac_ppm("CUAA"), 41)
+    targets = read_meme(ROOT / "generate_dataset" / "literature_motifs.meme")
+    table = tomtom([query], targets, q_threshold=1.0)
+    assert table["p-value"].min() > 4.0**-4
+    assert table["Target_ID"].iloc[0] in ("PAS_ACUAAA", "QKI_ACUAAY")
+    by_length = tomtom([Motif(word, "", iupac_ppm(word), 41) for word in ("CUAA", "ACUAA", "ACUAAC")], targets, 1.0)
+    best = by_length.groupby("Query_ID", sort=False)["p-value"].min()
+    assert best.is_monotonic_decreasing

@@ -23,6 +23,7 @@ from utils.training import (
     epoch_batches,
     parts_of_like_length,
     run_training,
+    start_from,
 )
 
 LENGTH = 40
@@ -296,7 +297,7 @@ def test_training_starts_from_the_convolutions_of_another_model(project, tmp_pat
     plain = Trainer(settings.model_copy(update={"pretrained": ""}), model, make_split(40, 0), make_split(20, 1)).model
     started = Trainer(settings, model, make_split(40, 0), make_split(20, 1)).model
     for key, value in started.state_dict().items():
-        convolution = key.startswith(("conv", "ln_layers", "Pln1"))
+        convolution = key.startswith(("conv", "ln_layers"))
         source = other if convolution else plain
         assert torch.equal(value, source.state_dict()[key]), key
 
@@ -318,13 +319,15 @@ def test_a_start_that_does_not_fit_is_an_error(project, one_line, tmp_path, laye
     assert "pretrained" in one_line(raised)
 
 
-def test_a_start_with_fewer_layers_is_an_error(project, one_line, tmp_path):
-    """Else half of the network would start from random weights, silently."""
-    save_checkpoint(tmp_path / "other.pth", seeded_model(1, 4), {})
+def test_a_start_with_fewer_layers_gives_the_lower_convolutions(project, tmp_path):
+    start = seeded_model(1, 4)
+    save_checkpoint(tmp_path / "other.pth", start, {})
     settings, model, _ = project(pretrained=str(tmp_path / "other.pth"), network={"num_layers": 2})
-    with pytest.raises(InputError) as raised:
-        Trainer(settings, model, make_split(40, 0), make_split(20, 1))
-    assert "pretrained" in one_line(raised)
+    trainer = Trainer(settings, model, make_split(40, 0), make_split(20, 1))
+    for layer in (1, 2):
+        assert torch.equal(trainer.model.convolution(layer).weight, start.convolution(layer).weight)
+    assert start_from(trainer.model, tmp_path / "other.pth") == 2
+    assert not torch.equal(trainer.model.Pln1.ln.weight, start.Pln1.ln.weight)  # it normalises another layer there
 
 
 @pytest.mark.parametrize("missing", ["dataset", "pretrained"])

@@ -41,17 +41,13 @@ def tomtom(
     """
     if not queries or not targets:
         return pd.DataFrame(columns=COLUMNS)
-    from memelite import tomtom as compare  # slow to import
-
     query_ppms, target_ppms = [[with_pseudocount(motif) for motif in motifs] for motifs in (queries, targets)]
-    threads = torch.get_num_threads()  # numba sets the number that torch uses too
-    try:
-        p, _, offset, overlap, _ = compare(
-            query_ppms, target_ppms, n_target_bins=None, reverse_complement=False, n_jobs=n_jobs
-        )
-    finally:
-        torch.set_num_threads(threads)
-    p = np.clip(p.astype(np.float64), P_FLOOR, 1.0)
+    p, offset, overlap = _compare(query_ppms, target_ppms, n_jobs)
+    lost = np.flatnonzero((p <= 0).any(axis=1))
+    if len(lost):  # a score at the top of its scale falls off memelite's table: a finer scale holds it
+        finer = _compare([query_ppms[row] for row in lost], target_ppms, n_jobs, n_score_bins=1000)
+        p[lost], offset[lost], overlap[lost] = finer
+    p = np.clip(p, P_FLOOR, 1.0)
     q = false_discovery_control(p, axis=1, method="bh")
     listed = q <= q_threshold
     if keep_best:
@@ -76,6 +72,22 @@ def tomtom(
         },
         columns=COLUMNS,
     )
+
+
+def _compare(
+    queries: list[np.ndarray], targets: list[np.ndarray], n_jobs: int, n_score_bins: int = 100
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return p-values, offsets and overlaps (queries, targets) from memelite; torch keeps its number of threads."""
+    from memelite import tomtom as compare  # slow to import
+
+    threads = torch.get_num_threads()  # numba sets the number that torch uses too
+    try:
+        p, _, offset, overlap, _ = compare(
+            queries, targets, n_target_bins=None, n_score_bins=n_score_bins, reverse_complement=False, n_jobs=n_jobs
+        )
+    finally:
+        torch.set_num_threads(threads)
+    return p.astype(np.float64), offset, overlap
 
 
 def compile_kernel() -> None:

@@ -61,18 +61,26 @@ def parts_of_like_length(rows: np.ndarray, length: np.ndarray) -> list[np.ndarra
     return [np.array(part) for part in parts]
 
 
-def start_from(model: Predictor, path: Path) -> None:
-    """Copy the convolutions and their norms of another checkpoint into a new model."""
+def start_from(model: Predictor, path: Path) -> int:
+    """Copy the convolutions and the norms between them of another checkpoint, of as many layers or fewer.
+
+    Returns:
+        The number of convolutions copied; those above keep their random weights.
+
+    Raises:
+        InputError: it has more layers, or a tensor of another shape.
+    """
     state = {
         key: value
         for key, value in read_checkpoint(path)["model_state_dict"].items()
-        if key.startswith(("conv", "ln_layers", "Pln1"))
+        if key.startswith(("conv1.", "conv_layers.", "ln_layers."))
     }
-    own = {key: value for key, value in model.state_dict().items() if key.startswith(("conv", "ln_layers", "Pln1"))}
-    for key in {**own, **state}:
-        if key not in own or key not in state or own[key].shape != state[key].shape:
+    own = model.state_dict()
+    for key, value in state.items():
+        if key not in own or own[key].shape != value.shape:
             raise InputError(f"{shown(path)}: its '{key}' does not fit the model to be trained (key 'pretrained')")
     model.load_state_dict(state, strict=False)
+    return sum(key.startswith("conv") and key.endswith(".weight") for key in state)
 
 
 @torch.no_grad()
@@ -111,7 +119,8 @@ class Trainer:
         model = Predictor(**model_settings.network.model_dump())
         require_length(model, train, model_settings.dataset)
         if settings.pretrained:
-            start_from(model, root_path(settings.pretrained))
+            copied = start_from(model, root_path(settings.pretrained))
+            logger.info("starting from conv1 to conv%d of %s", copied, settings.pretrained)
         self.model = model.to(self.device)
         self.average = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True

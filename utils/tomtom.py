@@ -14,6 +14,7 @@ COLUMNS = [
 ]  # fmt: skip
 PSEUDOCOUNT = 0.1  # MEME's default, spread over the background of 1/4 per base
 P_FLOOR = 1e-300
+DISAGREE = 5  # factor between p-values on two scales beyond which neither is trusted
 
 
 def with_pseudocount(motif: Motif) -> np.ndarray:
@@ -43,8 +44,12 @@ def tomtom(
         return pd.DataFrame(columns=COLUMNS)
     query_ppms, target_ppms = [[with_pseudocount(motif) for motif in motifs] for motifs in (queries, targets)]
     p, offset, overlap = _compare(query_ppms, target_ppms, n_jobs)
-    lost = np.flatnonzero((p <= 0).any(axis=1))
-    if len(lost):  # a score at the top of its scale falls off memelite's table: a finer scale holds it
+    # At the end of its scale of scores memelite's table can fail: p is then far too small, down to 0. A scale of
+    # another length fails elsewhere, so queries on which the two disagree are compared again on a fine scale.
+    other, _, _ = _compare(query_ppms, target_ppms, n_jobs, n_score_bins=101)
+    apart = np.abs(np.log10(np.clip(p, P_FLOOR, 1)) - np.log10(np.clip(other, P_FLOOR, 1))) > np.log10(DISAGREE)
+    lost = np.flatnonzero((apart | (p <= 0)).any(axis=1))
+    if len(lost):
         finer = _compare([query_ppms[row] for row in lost], target_ppms, n_jobs, n_score_bins=1000)
         p[lost], offset[lost], overlap[lost] = finer
     p = np.clip(p, P_FLOOR, 1.0)

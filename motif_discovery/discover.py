@@ -6,10 +6,13 @@ pages of a layer follow in the parent, many neurons in one call.
 
 import logging
 import multiprocessing
+import os
+import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
+import torch
 from tqdm import tqdm
 
 from motif_discovery import cluster, match, report, sample
@@ -19,7 +22,6 @@ from motif_discovery.settings import (
     DiscoverySettings,
     chosen_neurons,
     discovery_parser,
-    limit_threads,
     open_discovery,
 )
 from utils.config import load_settings
@@ -40,6 +42,17 @@ def _work(settings: DiscoverySettings, layer: int, block: list[int], overwrite: 
     sample.run(discovery, block, overwrite, quiet=True)
     cluster.run(discovery, block, overwrite, quiet=True)
     return len(block)
+
+
+def _start_worker(processes: int) -> None:
+    """Share the cores, and end when the parent does, however it ends."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // processes))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def run_layer(discovery: Discovery, neurons: list[int], processes: int, overwrite: bool) -> None:
@@ -63,7 +76,7 @@ def run_workers(discovery: Discovery, waiting: list[int], processes: int, overwr
     """Give disjoint blocks of neurons to worker processes, under one progress bar."""
     blocks = sample.blocks(discovery, waiting, limit=-(-len(waiting) // processes))
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, initializer=limit_threads, initargs=(processes,)) as pool:
+    with ProcessPoolExecutor(processes, spawn, initializer=_start_worker, initargs=(processes,)) as pool:
         jobs = {pool.submit(_work, discovery.settings, discovery.layer, block, overwrite) for block in blocks}
         try:
             with tqdm(total=len(waiting), desc=label, mininterval=0.5) as bar:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import pydantic
-import torch
 
 from utils.activation import WindowNetwork
 from utils.checkpoint import Checkpoint, load_checkpoint
@@ -168,8 +167,3 @@ def parse_step(doc: str | None, argv: list[str] | None) -> tuple[Discovery, list
     discovery = open_discovery(settings, parse_layer(arguments.layer))
     neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels)
     return discovery, neurons, arguments.overwrite
-
-
-def limit_threads(processes: int) -> None:
-    """Share the cores between processes."""
-    torch.set_num_threads(max(1, torch.get_num_threads() // processes))

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -219,3 +221,36 @@ def test_workers_share_the_neurons_and_give_the_same_files(workplace, tmp_path):
     for name in names:
         if name.suffix in (".tsv", ".meme", ".html"):
             assert (one / name).read_bytes() == (several / name).read_bytes(), name
+
+
+def test_workers_end_with_their_parent(workplace, tmp_path):
+    """A parent that is killed leaves no worker behind, and what was finished is whole."""
+    config = workplace(seeded_model(2, 4), neurons_at_once=1, population=300, generations=300, patience=300)
+    (tmp_path / "worker.py").write_text(
+        "import sys, pathlib\nfrom motif_discovery import settings, discover\n"
+        "settings.HERE = pathlib.Path(sys.argv[1])\n"
+        "if __name__ == '__main__':\n    discover.main(sys.argv[2:])\n"
+    )
+    arguments = ["--from", "3", "--to", "3", "--config", str(config), "--processes", "2"]
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "worker.py"), str(tmp_path / "out"), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    samples = tmp_path / "out" / "maxactivation_samples" / "toy"
+    deadline = time.monotonic() + 90
+    while not list(samples.glob("conv3_*.h5")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    if not children.is_file():
+        parent.kill()
+        pytest.skip("this kernel does not list the children of a process")
+    workers = children.read_text().split()
+    parent.kill()
+    parent.wait()
+    while any(Path(f"/proc/{worker}").is_dir() for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(workers) >= 2
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").is_dir()]
+    finished = list(samples.glob("conv3_*.h5"))
+    assert finished
+    assert all(files.read_sample(path).maximum > 0 for path in finished)

@@ -15,7 +15,7 @@ discover="$ROOT/motif_discovery/single_thread_script/main.sh"
 if [ "$#" -gt 0 ]; then exec bash "$discover" "$@"; fi
 bash "$discover" 2 2 "$ROOT/configs/interpreting/hl_predictor_quick_start.yaml"
 bash "$discover" 3 3 "$ROOT/configs/interpreting/mrl_predictor.yaml" ind=0-4
-bash "$discover" 5 5 "$ROOT/configs/interpreting/hl_predictor_yeast.yaml" ind=0-1
+bash "$discover" 5 5 "$ROOT/configs/interpreting/hl_predictor_yeast.yaml" ind=11-12
 printf 'motif reports, to be opened in a browser:\n'
 for report in hl_predictor/conv2 mrl_predictor/conv3 hl_predictor_yeast/conv5; do
     printf '  %s/motif_discovery/clustering/%s-mechanic/index.html\n' "$ROOT" "$report"

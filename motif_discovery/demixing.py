@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -62,6 +63,12 @@ def part_weight(weight: np.ndarray, enough: int) -> np.ndarray:
     return np.ones_like(weight)
 
 
+@lru_cache(maxsize=8)
+def _directions(width: int, seed: int) -> torch.Tensor:
+    """Return random directions (width, 128), the same for all splits of a layer."""
+    return torch.randn(width, PROJECTED, generator=torch.Generator().manual_seed(seed))
+
+
 def split(
     network: WindowNetwork,
     sequence: torch.Tensor,
@@ -74,22 +81,23 @@ def split(
     """Return the cluster int64 (n,) of sequences by weighted k-means on a layer's feature map (layer 0: the input).
 
     k-means runs on at most ``fit_samples`` random sequences, their maps brought to 128 random directions, which keeps
-    distances (Johnson and Lindenstrauss 1984); then every sequence goes to the centre nearest to its whole map.
+    distances (Johnson and Lindenstrauss 1984); of more sequences, each goes to the centre nearest to its whole map.
     """
     n = len(sequence)
     random = np.random.default_rng((seed, layer, n))
-    width = network.feature_map(sequence[:1], layer).shape[1]
+    width = network.feature_width(sequence.shape[1], layer)
     fitted = min(n, fit_samples, max(50 * clusters, FIT_VALUES // width))
     rows = torch.from_numpy(np.sort(random.permutation(n)[:fitted]))
     features = network.feature_map(sequence[rows], layer)
     projected = features
     if width > PROJECTED:
-        generator = torch.Generator().manual_seed(seed)
-        projected = features @ torch.randn(width, PROJECTED, generator=generator).to(network.device)
+        projected = features @ _directions(width, seed).to(network.device)
     model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
         member = model.fit_predict(projected.cpu().numpy(), sample_weight=weight[rows])
+    if fitted == n:
+        return member.astype(np.int64)
     share = weight[rows] * (member == np.arange(clusters)[:, None])  # (clusters, fitted)
     share = share[share.sum(axis=1) > 0]
     share = torch.from_numpy((share / share.sum(axis=1, keepdims=True)).astype(np.float32))

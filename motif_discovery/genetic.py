@@ -19,8 +19,9 @@ MUTATED_POSITIONS = 0.2
 RATE, RAISED_RATE = 0.4, 0.9
 RAISES_AFTER = 30  # generations
 GAIN = 0.01  # a rise of the maximum that raises the rate
+WORTHWHILE_CLIMB = 0.1  # likewise, while nothing fires yet, the share of the way up to 0
 WORTHWHILE_GAIN = 0.01  # share by which the maximum must rise within ``patience`` generations to go on
-WORTHWHILE_FILL = 0.04  # or by which the wanted sequences must become more
+WORTHWHILE_FILL = 0.06  # or by which the wanted sequences must become more
 
 
 @dataclass
@@ -52,7 +53,7 @@ class GeneticSampler:
         layer: of the neurons.
         population: individuals per neuron.
         generations: at most.
-        patience: generations within which the maximum must rise by 1 % or the wanted sequences by 4 %, else the neuron
+        patience: generations within which the maximum must rise by 1 % or the wanted sequences by 6 %, else the neuron
             is finished.
         seed: the same seed gives the same samples, whatever other neurons are sampled beside.
     """
@@ -133,7 +134,8 @@ class GeneticSampler:
         own = [bins[neuron] for neuron in state.neuron.tolist()]
         filled = torch.tensor([one.filled for one in own], dtype=torch.float32, device=self.device)
         gained = best >= state.best + GAIN
-        risen = best > state.highest + WORTHWHILE_GAIN * state.highest.abs()
+        gain = torch.where(state.highest > 0, WORTHWHILE_GAIN, WORTHWHILE_CLIMB)
+        risen = best > state.highest + gain * state.highest.abs()
         improved = risen | (filled >= state.filled + WORTHWHILE_FILL)
         state.best = torch.where(gained, best, state.best)
         state.highest = torch.where(improved, best, state.highest)

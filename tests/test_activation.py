@@ -208,3 +208,10 @@ def test_a_pair_model_fires_for_the_pair_only():
     torch.testing.assert_close(second, torch.tensor([-1.0, -1, -1, -1, -1, -1, 1]), atol=1e-4, rtol=0)
     expected = plain_map(network.model.state_dict(), one_hot(windows), 2)[:, 0, 0]
     torch.testing.assert_close(first, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2, 3, 4])
+def test_the_width_of_a_feature_map_is_known_beforehand(layer):
+    network = WindowNetwork(seeded_model(3, 4))
+    indices = torch.zeros(3, 36, dtype=torch.uint8)
+    assert network.feature_map(indices, layer).shape == (3, network.feature_width(36, layer))

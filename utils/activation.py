@@ -5,6 +5,8 @@ interior position of the trained model: one whose receptive field lies inside th
 model's convolutions is not seen, whatever it is (``interior_starts`` says which positions these are).
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 
@@ -12,7 +14,8 @@ from utils.model import Predictor
 from utils.sequence import N, one_hot
 
 LONGEST_WORD = 9  # of which a table of all words is made: 4^9 x 64 channels are 64 MiB
-POSITIONS_AT_ONCE = 2**18  # bounds the memory of a batch: 64 channels of this many positions are 64 MiB
+ROWS = 64  # batches hold a multiple of so many windows
+POSITIONS_AT_ONCE = 2**16  # bounds the memory of a batch: 64 channels of this many positions are 16 MiB
 
 
 class WindowNetwork:
@@ -73,10 +76,27 @@ class WindowNetwork:
             return self._map_from_bases(one_hot(indices), layer)
         return self._map_from_layer(self._looked_up(indices), 2, layer)
 
-    def _chunk(self, length: int) -> int:
-        return max(16, POSITIONS_AT_ONCE // length)
+    def _chunks(self, indices: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield the rows of each batch and its windows, repeated up to a multiple of ``ROWS``.
+
+        The convolutions' kernels are made anew for every shape they meet, so there should be few shapes.
+        """
+        size = max(ROWS, POSITIONS_AT_ONCE // indices.shape[1] // ROWS * ROWS)
+        for start in range(0, len(indices), size):
+            part = indices[start : start + size]
+            missing = -len(part) % ROWS
+            filled = torch.cat([part, part[:1].expand(missing, -1)]) if missing else part
+            yield slice(start, start + len(part)), filled.to(self.device)
 
     # -- outside ------------------------------------------------------------------------------------------------
+
+    def feature_width(self, length: int, layer: int) -> int:
+        """Return how many numbers ``feature_map`` gives for a window of ``length`` nt."""
+        if layer == 0:
+            return 4 * length
+        for lower in range(1, layer + 1):
+            length = (length // 2 if lower > 2 else length) - self.model.kernel_size + 1
+        return length * self.model.channels
 
     @torch.no_grad()
     def feature_map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
@@ -92,8 +112,8 @@ class WindowNetwork:
         if layer == 0:
             return one_hot(indices.to(self.device)).flatten(1)
         parts = [
-            self._map(part.to(self.device), layer).permute(0, 3, 1, 2).flatten(1)
-            for part in indices.split(self._chunk(indices.shape[1]))
+            self._map(part, layer)[: rows.stop - rows.start].permute(0, 3, 1, 2).flatten(1)
+            for rows, part in self._chunks(indices)
         ]
         return torch.cat(parts)
 
@@ -106,19 +126,20 @@ class WindowNetwork:
             layer: of the neurons.
             neuron: int64 (n,), the neuron of each window, counted from 0.
         """
-        parts = []
-        chunk = self._chunk(indices.shape[1])
-        for part, own in zip(indices.split(chunk), neuron.split(chunk), strict=True):
-            x = self._map(part.to(self.device), layer)[:, :, 0, 0]
-            parts.append(x.gather(1, own.to(self.device)[:, None])[:, 0])
-        return torch.cat(parts) if parts else torch.zeros(0, device=self.device)
+        found = torch.zeros(len(indices), device=self.device)
+        for rows, part in self._chunks(indices):
+            own = neuron[rows].to(self.device)
+            found[rows] = self._map(part, layer)[: len(own), :, 0, 0].gather(1, own[:, None])[:, 0]
+        return found
 
     def gradient(self, indices: torch.Tensor, layer: int, neuron: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return activations (n,) and their gradient (n, 4, receptive field) at the one-hot input."""
-        activations, gradients = [], []
-        chunk = self._chunk(indices.shape[1])
-        for part, own in zip(indices.split(chunk), neuron.split(chunk), strict=True):
-            part, own = part.to(self.device), own.to(self.device)[:, None]
+        found = torch.zeros(len(indices), device=self.device)
+        gradients = torch.zeros(len(indices), 4, indices.shape[1], device=self.device)
+        for rows, part in self._chunks(indices):
+            own = torch.zeros(len(part), 1, dtype=torch.int64, device=self.device)
+            count = rows.stop - rows.start
+            own[:count, 0] = neuron[rows].to(self.device)
             X = one_hot(part).requires_grad_()
             with torch.enable_grad():
                 if layer < 3 or self.model.receptive_field(2) > LONGEST_WORD:
@@ -126,11 +147,9 @@ class WindowNetwork:
                     (gradient,) = torch.autograd.grad(x.sum(), X)
                 else:
                     x, gradient = self._gradient_through_table(X, part, layer, own)
-            activations.append(x.detach()[:, 0])
-            gradients.append(gradient)
-        if not activations:
-            return torch.zeros(0, device=self.device), torch.zeros(0, 4, indices.shape[1], device=self.device)
-        return torch.cat(activations), torch.cat(gradients)
+            found[rows] = x.detach()[:count, 0]
+            gradients[rows] = gradient[:count]
+        return found, gradients
 
     def _gradient_through_table(
         self, X: torch.Tensor, indices: torch.Tensor, layer: int, own: torch.Tensor

@@ -28,7 +28,9 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
     if stored_key(path) != discovery.match_key:
         raise InputError(f"{shown(path)}: made with other settings; run motif_discovery.match again")
     alt = {motif.name: motif.alt for motif in discovery.database}
-    of_query = {query: own for query, own in table.groupby("Query_ID", sort=False)}
+    of_query: dict[str, list[dict]] = {}
+    for record in table.to_dict("records"):
+        of_query.setdefault(record["Query_ID"], []).append(record)
     rows = []
     for part in parts:
         found = part_segments(discovery.name(neuron), part)
@@ -46,8 +48,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
                 overlap=row["Overlap"],
             )
             for motif, (start, end) in found
-            if motif.name in of_query
-            for row in of_query[motif.name].to_dict("records")
+            for row in of_query.get(motif.name, [])
         ]
         rows.append(
             PartRow(

@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import h5py
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ def scatter_plot(path: Path, y: np.ndarray, y_hat: np.ndarray, title: str, label
     axes.scatter(y, y_hat, s=6, alpha=0.35, color="#0072B2", linewidths=0)
     both = np.concatenate([y, y_hat])
     axes.axline((both.min(), both.min()), slope=1, color="0.5", linewidth=1, linestyle="--")
-    axes.set(xlabel=f"measured {label_name}", ylabel="predicted", title=title)
+    axes.set(xlabel=f"measured {label_name}", ylabel="predicted")
+    axes.set_title(title, fontsize="small")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)
     plt.close(figure)
@@ -72,7 +74,9 @@ def run_evaluation(
         pd.DataFrame({"id": data.id, "measured": y, "predicted": y_hat}).to_csv(
             temporary, index=False, float_format="%.6g"
         )
+    with h5py.File(dataset, "r") as file:
+        label_name = str(file.attrs.get("label_name", "label"))
     title = f"{model_settings.name}, {split}: r = {found['r']:.3f}, r2 = {found['r2']:.3f}, n = {found['n']}"
-    scatter_plot(results / f"{split}_scatter.png", y, y_hat, title, "label")
+    scatter_plot(results / f"{split}_scatter.png", y, y_hat, title, label_name)
     logger.info("%s", title)
     return found

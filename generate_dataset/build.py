@@ -1,46 +1,44 @@
-"""Make data/NAME.h5 from a public table: python -m generate_dataset.build --config configs/datasets/NAME.yaml."""
+"""Make data/NAME.h5 from public files: python -m generate_dataset.build --config configs/datasets/NAME.yaml."""
 
 import logging
-from typing import Literal
+from collections.abc import Callable
 
 import numpy as np
-import pydantic
 
-from generate_dataset.readers import READERS, Messages
-from utils.config import Settings, load_settings, root_files, settings_parser
+from generate_dataset.measured import MrlSettings, TableSettings, read_human_3utr, read_mpra, read_mrl, read_yeast
+from generate_dataset.messages import DatasetSettings, Messages
+from generate_dataset.saluki import SalukiSettings, read_saluki
+from generate_dataset.splits import draw_split, join_groups, near_identical
+from generate_dataset.transcripts import TranscriptSettings, read_transcripts
+from utils.config import load_variant, settings_parser
 from utils.data import SPLITS, TRACKS, Split, write_dataset
 from utils.runtime import InputError, file_sha256, root_path, run_script, shown
 
 logger = logging.getLogger(__name__)
 
-
-class DatasetSettings(Settings):
-    """Settings of a data set."""
-
-    source: str
-    reader: Literal["mrl", "yeast", "human_3utr", "mpra"]
-    output: str
-    tracks: Literal[4, 6] = 6
-    max_length: int = pydantic.Field(12288, ge=8)
-    valid_share: float = pydantic.Field(0.1, gt=0, lt=1)
-    test_share: float = pydantic.Field(0.1, gt=0, lt=1)
-    seed: int = 1
-
-
-def draw_split(sequences: list[bytes], valid_share: float, test_share: float, seed: int) -> np.ndarray:
-    """Return ``train``, ``valid`` or ``test`` for each row, at random; rows with the same sequence stay together."""
-    groups: dict[bytes, int] = {}
-    group = np.array([groups.setdefault(sequence, len(groups)) for sequence in sequences])
-    place = np.random.default_rng(seed).permutation(len(groups))[group] / len(groups)
-    return np.select([place < test_share, place < test_share + valid_share], ["test", "valid"], "train")
+READERS: dict[str, tuple[type[DatasetSettings], Callable[..., Messages]]] = {
+    "mrl": (MrlSettings, read_mrl),
+    "yeast": (TableSettings, read_yeast),
+    "human_3utr": (TableSettings, read_human_3utr),
+    "mpra": (TableSettings, read_mpra),
+    "saluki": (SalukiSettings, read_saluki),
+    "transcripts": (TranscriptSettings, read_transcripts),
+}
+SCHEMAS = {name: schema for name, (schema, _) in READERS.items()}
 
 
 def split_messages(messages: Messages, settings: DatasetSettings) -> dict[str, Split]:
-    """Return the three splits of a set of messages."""
+    """Return the three splits of a set of messages.
+
+    Where the source does not say them they are drawn: nearly identical messages, and those of one gene, stay together.
+    """
     split = messages.split
     if split is None:
-        sequences = [row.tobytes() for row in messages.codes]
-        split = draw_split(sequences, settings.valid_share, settings.test_share, settings.seed)
+        group = near_identical(messages.codes)
+        if messages.gene is not None:
+            group = join_groups(group, messages.gene)
+        logger.info("%d groups of messages that are nearly the same or of one gene", group.max() + 1)
+        split = draw_split(group, settings.valid_share, settings.test_share, settings.seed)
     splits = {}
     for name in SPLITS:
         rows = np.flatnonzero(split == name)
@@ -54,19 +52,20 @@ def split_messages(messages: Messages, settings: DatasetSettings) -> dict[str, S
 
 def run(settings: DatasetSettings) -> None:
     """Read the source, split it, write the HDF5 file."""
-    (source,) = root_files(settings.source)
-    messages = READERS[settings.reader](source, settings.max_length)
+    messages = READERS[settings.reader][1](settings)
     if not len(messages.id):
-        raise InputError(f"{shown(source)}: no usable row")
+        raise InputError(f"{settings.source}: no usable row")
     if len(set(messages.id)) < len(messages.id):
-        raise InputError(f"{shown(source)}: ids are not unique")
+        ids, counts = np.unique(messages.id, return_counts=True)
+        twice = f"{ids[counts.argmax()]} is there {counts.max()} times"
+        raise InputError(f"{settings.source}: ids are not unique ({twice}); keep one row of each")
     splits = split_messages(messages, settings)
     output = root_path(settings.output)
     attributes = {
         "tracks": TRACKS[: settings.tracks],
         "label_name": messages.label_name,
-        "source": [source.name],
-        "source_sha256": [file_sha256(source)],
+        "source": [path.name for path in messages.files],
+        "source_sha256": [file_sha256(path) for path in messages.files],
         "settings": settings.model_dump_json(),
     }
     write_dataset(output, splits, attributes)
@@ -76,8 +75,8 @@ def run(settings: DatasetSettings) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    arguments = settings_parser(__doc__, DatasetSettings).parse_args(argv)
-    run_script(lambda: run(load_settings(DatasetSettings, arguments.config, arguments.overrides)))
+    arguments = settings_parser(__doc__, *SCHEMAS.values()).parse_args(argv)
+    run_script(lambda: run(load_variant(SCHEMAS, "reader", arguments.config, arguments.overrides)))
 
 
 if __name__ == "__main__":

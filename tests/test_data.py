@@ -4,7 +4,16 @@ import h5py
 import numpy as np
 import pytest
 
-from utils.data import SPLITS, Split, pack_tracks, read_split, unpack_tracks, write_dataset
+from utils.data import (
+    PART_POSITIONS,
+    SPLITS,
+    Split,
+    pack_tracks,
+    parts_of_like_length,
+    read_split,
+    unpack_tracks,
+    write_dataset,
+)
 from utils.runtime import InputError
 
 
@@ -229,3 +238,16 @@ def test_the_file_stays_when_writing_fails(tmp_path):
         write_dataset(path, {"train": split}, {"source": object()})
     assert path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["set.h5"]
+
+
+def test_parts_of_a_batch_hold_every_row_once():
+    """Shorter messages first; no part above the limit, unless a message alone is."""
+    length = np.random.default_rng(0).integers(0, 3000, 500)
+    length[7] = 3 * PART_POSITIONS
+    rows = np.random.default_rng(1).permutation(500)[:64]
+    rows[0] = 7
+    parts = parts_of_like_length(rows, length)
+    assert sorted(np.concatenate(parts)) == sorted(rows)
+    assert (np.diff(length[np.concatenate(parts)]) >= 0).all()
+    assert all(len(part) * length[part].max() <= PART_POSITIONS or len(part) == 1 for part in parts)
+    assert 1 < len(parts) < 20

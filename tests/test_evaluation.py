@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from tests.toy import plain_prediction, seeded_model
-from utils.checkpoint import save_checkpoint
+from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.config import ModelSettings
 from utils.data import Split, pack_tracks, unpack_tracks, write_dataset
 from utils.evaluation import run_evaluation
@@ -45,7 +45,7 @@ def test_figures_predictions_and_plot_are_written(project, tmp_path):
     """Row 24: predictions are brought to label units by the training set's scaling, not by the test set's."""
     split, model = make_split(), seeded_model(3, 4, 2)
     settings = project(split, model, label_scaling={"mean": [4.0], "std": [2.5]})
-    found = run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+    found = run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
         "test_metrics.json", "test_predictions.csv", "test_scatter.png",
     ]  # fmt: skip
@@ -65,33 +65,33 @@ def test_figures_predictions_and_plot_are_written(project, tmp_path):
 def test_messages_without_aug_are_a_part_of_the_split(project, tmp_path):
     """Row 24: the no-AUG figures are of the same test split, so they cannot overlap the training set."""
     split, model = make_split(40), seeded_model(3, 4, 2)
-    found = run_evaluation(project(split, model), tmp_path / "results", None, "test", "cpu")
+    found = run_evaluation(project(split, model), tmp_path / "results", (), "test", "cpu", baseline=False)
     texts = [decode(row) for row in from_one_hot(unpack_tracks(split.codes, 4))]
     without = np.array(["AUG" not in text for text in texts])
-    assert found["n_without_AUG"] == without.sum()
+    assert found["without_AUG"]["n"] == without.sum()
     assert 1 < without.sum() < 40
     table = pd.read_csv(tmp_path / "results" / "test_predictions.csv")[without]
     expected = stats.pearsonr(table["measured"], table["predicted"]).statistic
-    assert found["r_without_AUG"] == pytest.approx(expected, abs=1e-4)
+    assert found["without_AUG"]["r"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_another_checkpoint_and_split(project, tmp_path):
     split = make_split()
     settings = project(split, seeded_model(3, 4, 2))
     save_checkpoint(tmp_path / "other.pth", seeded_model(3, 4, 2, seed=8), {"data_sha256": ""})
-    one = run_evaluation(settings, tmp_path / "one", None, "valid", "cpu")
-    other = run_evaluation(settings, tmp_path / "other", tmp_path / "other.pth", "valid", "cpu")
+    one = run_evaluation(settings, tmp_path / "one", (), "valid", "cpu", baseline=False)
+    other = run_evaluation(settings, tmp_path / "other", [tmp_path / "other.pth"], "valid", "cpu", baseline=False)
     assert one["r"] != other["r"]
     assert (tmp_path / "one" / "valid_metrics.json").is_file()
 
 
-@pytest.mark.parametrize(("bare", "word"), [(True, "scale"), (False, "not the file")])
+@pytest.mark.parametrize(("bare", "word"), [(True, "scale"), (False, "not trained on this")])
 def test_a_doubtful_scale_or_data_set_is_said(project, tmp_path, caplog, bare, word):
     settings = project(make_split(), seeded_model(3, 4, 2), data_sha256="of another file")
     if bare:
         torch.save(seeded_model(3, 4, 2).state_dict(), tmp_path / "toy.pth")
     with caplog.at_level(logging.WARNING):
-        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+        run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
     assert word in caplog.text
 
 
@@ -99,17 +99,17 @@ def test_a_checkpoint_that_does_not_name_its_data_is_evaluated(project, tmp_path
     """A self-describing checkpoint of another program may know the scaling and not the data set."""
     settings = project(make_split(), seeded_model(3, 4, 2))
     save_checkpoint(tmp_path / "toy.pth", seeded_model(3, 4, 2), {"label_scaling": {"mean": [0.0], "std": [1.0]}})
-    assert run_evaluation(settings, tmp_path / "results", None, "test", "cpu")["n"] == 30
+    assert run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)["n"] == 30
 
 
 @pytest.mark.parametrize(
     ("split_facts", "model_facts", "word"),
-    [({"tracks": 6}, {}, "6 tracks"), ({"targets": 2}, {}, "2 labels"), ({}, {"num_targets": 3}, "predicts 3")],
+    [({"tracks": 6}, {}, "6 tracks"), ({"targets": 2}, {}, "2 labels"), ({}, {"num_targets": 3}, "has 3")],
 )
 def test_data_of_another_model_are_an_error(project, tmp_path, one_line, split_facts, model_facts, word):
     settings = project(make_split(**split_facts), seeded_model(3, 4, 2, **model_facts))
     with pytest.raises(InputError) as raised:
-        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+        run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
     assert word in one_line(raised)
     assert not (tmp_path / "results").exists()
 
@@ -117,7 +117,7 @@ def test_data_of_another_model_are_an_error(project, tmp_path, one_line, split_f
 def test_messages_too_short_for_the_model_are_an_error(project, tmp_path, one_line):
     settings = project(make_split(), seeded_model(6, 4))
     with pytest.raises(InputError) as raised:
-        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+        run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
     assert "short" in one_line(raised)
 
 
@@ -127,7 +127,7 @@ def test_figures_are_json_even_where_a_label_is_constant(project, tmp_path):
     split.label[:] = 3
     settings = project(split, seeded_model(3, 4, 2))
     with np.errstate(all="ignore"):
-        run_evaluation(settings, tmp_path / "results", None, "test", "cpu")
+        run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
     text = (tmp_path / "results" / "test_metrics.json").read_text()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
@@ -135,5 +135,45 @@ def test_figures_are_json_even_where_a_label_is_constant(project, tmp_path):
 def test_a_missing_split_is_named(project, tmp_path, one_line):
     settings = project(make_split(), seeded_model(3, 4, 2))
     with pytest.raises(InputError) as raised:
-        run_evaluation(settings, tmp_path / "results", None, "train", "cpu")
+        run_evaluation(settings, tmp_path / "results", (), "train", "cpu", baseline=False)
     assert "train_sequence" in one_line(raised)
+
+
+def test_several_checkpoints_are_averaged_and_judged_one_by_one(project, tmp_path):
+    split = make_split()
+    settings = project(split, seeded_model(3, 4, 2), label_scaling={"mean": [4.0], "std": [2.5]})
+    save_checkpoint(tmp_path / "b.pth", seeded_model(3, 4, 2, seed=8), {"label_scaling": {"mean": [1.0], "std": [3.0]}})
+    files = [tmp_path / "toy.pth", tmp_path / "b.pth"]
+    single = []
+    for file in files:
+        run_evaluation(settings, tmp_path / "results", [file], "test", "cpu", baseline=False)
+        single.append(pd.read_csv(tmp_path / "results" / "test_predictions.csv")["predicted"])
+    found = run_evaluation(settings, tmp_path / "results", files, "test", "cpu", baseline=False)
+    table = pd.read_csv(tmp_path / "results" / "test_predictions.csv")
+    np.testing.assert_allclose(table["predicted"], (single[0] + single[1]) / 2, rtol=1e-4)
+    rs = [stats.pearsonr(table["measured"], one).statistic for one in single]
+    assert [found["checkpoints"][name]["r"] for name in ("toy.pth", "b.pth")] == pytest.approx(rs, abs=1e-4)
+    assert found["r_mean"] == pytest.approx(np.mean(rs), abs=1e-4)
+    assert found["r_sd"] == pytest.approx(np.std(rs, ddof=1), abs=1e-4)
+    listed = settings.model_copy(update={"checkpoint": [str(file) for file in files]})
+    again = run_evaluation(listed, tmp_path / "again", (), "test", "cpu", baseline=False)
+    assert again == found
+
+
+def test_an_ensemble_is_not_interpreted_by_mistake(project, tmp_path, one_line):
+    settings = project(make_split(), seeded_model(3, 4, 2))
+    listed = settings.model_copy(update={"checkpoint": [settings.checkpoint] * 2})
+    with pytest.raises(InputError) as raised:
+        load_checkpoint(listed)
+    assert "2 files" in one_line(raised)
+
+
+def test_the_baseline_stands_beside(project, tmp_path):
+    split = make_split(60)
+    settings = project(split, seeded_model(3, 4, 2))
+    write_dataset(tmp_path / "set.h5", {"train": split, "valid": split, "test": split}, {})
+    found = run_evaluation(settings, tmp_path / "results", (), "test", "cpu")
+    table = pd.read_csv(tmp_path / "results" / "test_predictions.csv")
+    assert found["ridge"]["r"] == pytest.approx(stats.pearsonr(table["measured"], table["ridge"]).statistic, abs=1e-4)
+    assert found["ridge"]["without_AUG"]["n"] == found["without_AUG"]["n"]
+    json.loads((tmp_path / "results" / "test_metrics.json").read_text())

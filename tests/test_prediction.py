@@ -7,7 +7,7 @@ from scipy import stats
 
 from tests.toy import plain_prediction, seeded_model
 from utils.data import Split, pack_tracks, unpack_tracks
-from utils.prediction import correlation, metrics, predict
+from utils.prediction import bootstrap_intervals, correlation, metrics, predict
 
 
 def make_split(lengths, full, tracks=4, seed=0):
@@ -70,3 +70,36 @@ def test_statistics_are_in_float64():
     assert correlation(y, y) == pytest.approx(1, abs=1e-9)
     exact = stats.pearsonr(y.astype(np.float64), np.arange(1000.0)).statistic
     assert correlation(y, np.arange(1000, dtype=np.float32)) == pytest.approx(exact, abs=1e-6)
+
+
+def test_bootstrap_intervals_against_scipy():
+    rng = np.random.default_rng(0)
+    y = rng.normal(3, 2, 300)
+    y_hat = 0.5 * y + rng.normal(size=300)
+    found = bootstrap_intervals(y, y_hat)
+    expected = stats.bootstrap(
+        (y, y_hat), lambda a, b: stats.pearsonr(a, b).statistic, paired=True, vectorized=False, n_resamples=2000,
+        method="percentile", random_state=1,
+    ).confidence_interval  # fmt: skip
+    assert found["r_interval"] == pytest.approx(list(expected), abs=0.01)
+    assert found["r2_interval"] == pytest.approx([value**2 for value in found["r_interval"]], abs=1e-6)
+    low, high = found["determination_interval"]
+    assert low < metrics(y, y_hat)["determination"] < high
+
+
+def test_bootstrap_intervals_cover_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for seed in range(200):
+        y = rng.normal(size=80)
+        low, high = bootstrap_intervals(y, 0.6 * y + 0.8 * rng.normal(size=80), 400, seed)["r_interval"]
+        covered += low <= 0.6 <= high
+    assert 175 <= covered <= 199
+
+
+def test_bootstrap_of_many_rows_goes_block_by_block(monkeypatch):
+    y = np.arange(50.0)
+    y_hat = y + np.random.default_rng(0).normal(0, 9, 50)
+    whole = bootstrap_intervals(y, y_hat, 100)["r_interval"]
+    monkeypatch.setattr("utils.prediction.BOOTSTRAP_BLOCK", 50 * 7)
+    assert bootstrap_intervals(y, y_hat, 100)["r_interval"] == pytest.approx(whole)

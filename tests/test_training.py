@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from scipy import stats
 
 from tests.toy import seeded_model
 from utils import training
@@ -17,13 +18,12 @@ from utils.data import Split, pack_tracks, read_split, write_dataset
 from utils.prediction import predict
 from utils.runtime import InputError
 from utils.training import (
-    PART_POSITIONS,
     Trainer,
     TrainingSettings,
     epoch_batches,
-    parts_of_like_length,
     run_training,
     start_from,
+    training_label,
 )
 
 LENGTH = 40
@@ -158,6 +158,49 @@ def test_labels_are_scaled_by_the_training_set(project):
     assert std == pytest.approx([label.std()], rel=1e-5)
 
 
+def test_predictions_are_on_the_scale_of_the_labels(project):
+    """Slope 1 and intercept 0 on the validation split, which dropout alone would not give."""
+    loaded = trained(project, epochs=3, network={"dropout": 0.5}, learning_rate=0.01)
+    _, model, _ = project()
+    valid = read_split(model.dataset, "valid")
+    mean, std = loaded.label_scaling
+    slope, intercept = np.polyfit(predict(loaded.model, valid)[:, 0] * std[0] + mean[0], valid.label[:, 0], 1)
+    assert slope == pytest.approx(1, abs=1e-3)
+    assert intercept == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize(("transform", "shape"), [("none", "none"), ("log2", "log2"), ("normal_scores", "normal")])
+def test_what_the_network_learns_has_mean_0_and_deviation_1(transform, shape):
+    label = np.exp(np.random.default_rng(0).normal(1, 2, (500, 2))).astype(np.float32)
+    found = training_label(label, transform)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(found.std(axis=0), 1, atol=1e-9)
+    expected = {"none": label, "log2": np.log2(label), "normal": stats.norm.ppf((stats.rankdata(label, axis=0)) / 501)}
+    assert np.corrcoef(found[:, 1], expected[shape][:, 1])[0, 1] == pytest.approx(1, abs=1e-3)
+    assert (found[:, 0].argsort() == label[:, 0].argsort()).all()
+
+
+def test_labels_without_a_logarithm_are_an_error(one_line):
+    with pytest.raises(InputError) as raised:
+        training_label(np.array([[1.0], [0.0]]), "log2")
+    assert "label_transform" in one_line(raised)
+
+
+@pytest.mark.parametrize("keys", [{"label_transform": "normal_scores"}, {"norm_statistics": "running"}])
+def test_other_ways_of_training_learn_too(project, keys):
+    """Labels are the number of U; a few epochs find that, whatever the transformation."""
+    assert trained(project, epochs=8, learning_rate=0.01, **keys).training["valid_r"] > 0.8
+
+
+def test_several_runs_of_one_model_have_a_file_each(project):
+    settings, model, folder = project(epochs=1)
+    other = settings.model_copy(update={"seed": 2, "checkpoint": str(folder / "toy-seed2-best.pth")})
+    first = run_training(settings, model, folder / "one", False)
+    second = run_training(other, model, folder / "two", False)
+    assert (first.name, second.name) == ("best.pth", "toy-seed2-best.pth")
+    assert not same_weights(load_checkpoint(model, path=first).model, load_checkpoint(model, path=second).model)
+
+
 def test_the_checkpoint_says_how_it_was_made(project):
     settings, model, _ = project(epochs=2)
     loaded = trained(project, epochs=2)
@@ -186,19 +229,25 @@ def test_the_best_epoch_on_the_validation_split_is_kept(project, keys):
 def test_early_stopping_counts_epochs_without_a_better_validation_loss(project, monkeypatch):
     """Row 24: the training loss falls all the time, the validation loss does not after epoch 2."""
     settings, model, _ = project(epochs=20, patience=3)
-    losses = iter([1.0, 0.5, 0.7, 0.6, 0.55, 0.1])
+    losses = iter([0.9, 0.5, 0.7, 0.6, 0.55, 0.1])  # shares of the labels' variance
 
     def predicted(_, split):
-        label = (split.label - trainer.mean) / trainer.std
-        return (label + np.sqrt(next(losses))).astype(np.float32)
+        label = ((split.label - trainer.mean) / trainer.std)[:, 0]
+        other = np.random.default_rng(0).normal(size=len(label))
+        label, other = (a - a.mean() for a in (label, other))
+        other -= label * (label @ other) / (label @ label)
+        loss = next(losses)  # of the best line from label + noise to label
+        noise = other * np.sqrt(loss / (1 - loss) * (label @ label) / (other @ other))
+        return (label + noise)[:, None].astype(np.float32)
 
     monkeypatch.setattr(training, "predict", predicted)
     trainer = Trainer(settings, model, make_split(40, 0), make_split(20, 1))
     while not trainer.finished:
         trainer.run_epoch()
     assert (trainer.epoch, trainer.best_epoch) == (5, 2)
-    assert trainer.best_loss == pytest.approx(0.5, rel=1e-3)
-    assert [entry["valid_loss"] for entry in trainer.log] == pytest.approx([1.0, 0.5, 0.7, 0.6, 0.55], rel=1e-3)
+    expected = np.var(trainer.valid.label / trainer.std) * np.array([0.9, 0.5, 0.7, 0.6, 0.55])
+    assert trainer.best_loss == pytest.approx(expected[1], rel=1e-3)
+    assert [entry["valid_loss"] for entry in trainer.log] == pytest.approx(expected.tolist(), rel=1e-3)
 
 
 def test_the_kept_state_does_not_change_any_more(project):
@@ -350,26 +399,13 @@ def test_batches_of_an_epoch_hold_every_row_once():
     assert not all(np.array_equal(one, two) for one, two in zip(batches, other, strict=True))
 
 
-def test_parts_of_a_batch_hold_every_row_once():
-    """Shorter messages first; no part above the limit, unless a message alone is."""
-    length = np.random.default_rng(0).integers(0, 3000, 500)
-    length[7] = 3 * PART_POSITIONS
-    rows = np.random.default_rng(1).permutation(500)[:64]
-    rows[0] = 7
-    parts = parts_of_like_length(rows, length)
-    assert sorted(np.concatenate(parts)) == sorted(rows)
-    assert (np.diff(length[np.concatenate(parts)]) >= 0).all()
-    assert all(len(part) * length[part].max() <= PART_POSITIONS or len(part) == 1 for part in parts)
-    assert 1 < len(parts) < 20
-
-
 def test_a_step_does_not_depend_on_the_parts(project, monkeypatch):
     """The same losses whether a batch goes through the convolutions whole or message by message."""
     settings, model, _ = project(network={"dropout": 0.0})
     whole = Trainer(settings, model, make_split(33, 0), make_split(20, 1))
     apart = Trainer(settings, model, make_split(33, 0), make_split(20, 1))
     whole.run_epoch()
-    monkeypatch.setattr(training, "PART_POSITIONS", 1)
+    monkeypatch.setattr("utils.data.PART_POSITIONS", 1)
     apart.run_epoch()
     assert apart.log[0]["train_loss"] == pytest.approx(whole.log[0]["train_loss"], rel=1e-4)
     assert apart.log[0]["valid_loss"] == pytest.approx(whole.log[0]["valid_loss"], rel=1e-2)

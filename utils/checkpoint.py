@@ -83,6 +83,21 @@ def arguments_of_state(state: dict, settings: ModelSettings) -> dict:
     }
 
 
+def only_checkpoint(settings: ModelSettings) -> Path:
+    """Return the path of the one checkpoint of a model.
+
+    Raises:
+        InputError: the config names several, which only ``evaluate`` averages.
+    """
+    named = [settings.checkpoint] if isinstance(settings.checkpoint, str) else settings.checkpoint
+    if len(named) != 1:
+        raise InputError(
+            f"model {settings.name}: 'checkpoint' names {len(named)} files; their predictions can be averaged by "
+            "evaluate, but one network is trained or interpreted at a time: name one"
+        )
+    return root_path(named[0])
+
+
 def load_checkpoint(
     settings: ModelSettings, device: torch.device | str = "cpu", path: Path | None = None
 ) -> Checkpoint:
@@ -94,9 +109,9 @@ def load_checkpoint(
         path: another file than the config's ``checkpoint``.
 
     Raises:
-        InputError: missing, unreadable, or of another network.
+        InputError: missing, unreadable, of another network, or the config names several files.
     """
-    path = path or root_path(settings.checkpoint)
+    path = path or only_checkpoint(settings)
     content = read_checkpoint(path, device)
     state = content["model_state_dict"]
     try:

@@ -5,7 +5,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +44,7 @@ class ModelSettings(Settings):
     """configs/models/NAME.yaml: a trained model, described once."""
 
     name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    checkpoint: str
+    checkpoint: str | list[str]
     dataset: str
     network: NetworkSettings = NetworkSettings()
 
@@ -74,13 +74,8 @@ def read_yaml(path: Path) -> dict:
     return content
 
 
-def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = ()) -> S:
-    """Read a YAML config and apply ``key=value`` overrides (``a.b=value`` reaches into a group).
-
-    Raises:
-        InputError: naming the key, what is wrong with it, and for an unknown key the nearest known one.
-    """
-    path = find_config(path)
+def _read_config(path: Path, overrides: Sequence[str]) -> dict:
+    """Return the content of a YAML config with ``key=value`` overrides applied."""
     content = read_yaml(path)
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -96,10 +91,34 @@ def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = 
             target[last] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError):
             raise InputError(f"'{override}': the value is not YAML") from None
+    return content
+
+
+def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = ()) -> S:
+    """Read a YAML config and apply ``key=value`` overrides (``a.b=value`` reaches into a group).
+
+    Raises:
+        InputError: naming the key, what is wrong with it, and for an unknown key the nearest known one.
+    """
+    path = find_config(path)
+    content = _read_config(path, overrides)
     try:
         return schema.model_validate(content)
     except pydantic.ValidationError as error:
         raise InputError(f"{shown(path)}: {_explain(error.errors()[0], schema)}") from None
+
+
+def load_variant(schemas: Mapping[str, type[S]], key: str, path: str | Path, overrides: Sequence[str] = ()) -> S:
+    """Read a YAML config of which one key says what its other keys are.
+
+    Raises:
+        InputError: as ``load_settings``, or the key is missing or names no variant.
+    """
+    path = find_config(path)
+    name = _read_config(path, overrides).get(key)
+    if name not in schemas:
+        raise InputError(f"{shown(path)}: key '{key}' is {name!r}; expected one of {', '.join(schemas)}")
+    return load_settings(schemas[name], path, overrides)
 
 
 def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
@@ -177,11 +196,15 @@ def describe_keys(schema: type[pydantic.BaseModel]) -> str:
     return "\n".join(lines)
 
 
-def settings_parser(doc: str | None, schema: type[pydantic.BaseModel]) -> argparse.ArgumentParser:
+def settings_parser(doc: str | None, *schemas: type[pydantic.BaseModel]) -> argparse.ArgumentParser:
     """Return the command-line parser that every script shares: ``--config FILE [key=value ...]``."""
+    keys: dict[type[pydantic.BaseModel], str] = {}
+    for schema in schemas:
+        title = f"{schema.__doc__.splitlines()[0]}\n" if len(schemas) > 1 and schema.__doc__ else ""
+        keys[schema] = title + describe_keys(schema)
     parser = argparse.ArgumentParser(
         description=doc,
-        epilog="settings (in the config file, or as key=value here):\n" + describe_keys(schema),
+        epilog="settings (in the config file, or as key=value here):\n" + "\n".join(keys.values()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, metavar="FILE", help="YAML config")

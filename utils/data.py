@@ -16,6 +16,7 @@ from utils.runtime import InputError, atomic_path, shown
 
 SPLITS = ("train", "valid", "test")
 TRACKS = ("A", "C", "G", "U", "codon_start", "splice_site")
+PART_POSITIONS = 2**14  # nucleotides, padding included, that go through the convolutions together
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ class Split:
         order = np.argsort(self.length, kind="stable")
         for start in range(0, len(order), batch_size):
             yield order[start : start + batch_size]
+
+
+def parts_of_like_length(rows: np.ndarray, length: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of a batch in parts, shorter messages first, so that little of a part is padding."""
+    parts: list[list[int]] = [[]]
+    for row in rows[np.argsort(length[rows], kind="stable")]:
+        if parts[-1] and (len(parts[-1]) + 1) * length[row] > PART_POSITIONS:
+            parts.append([])
+        parts[-1].append(int(row))
+    return [np.array(part) for part in parts]
 
 
 def pack_tracks(tracks: np.ndarray) -> np.ndarray:

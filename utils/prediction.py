@@ -58,3 +58,33 @@ def metrics(y: np.ndarray, y_hat: np.ndarray) -> dict[str, float]:
     determination = 1 - ((y - y_hat) ** 2).sum() / spread if spread > 0 else 0.0
     rho = correlation(rankdata(y), rankdata(y_hat))
     return {"n": len(y), "r": r, "r2": r * r, "rho": rho, "determination": float(determination)}
+
+
+BOOTSTRAP_BLOCK = 2**22  # values at once
+
+
+def bootstrap_intervals(
+    y: np.ndarray, y_hat: np.ndarray, n_resamples: int = 2000, random_state: int = 0
+) -> dict[str, list[float]]:
+    """Return 95 % percentile intervals of r, r2 and the coefficient of determination, (n,) arrays resampled by rows.
+
+    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    """
+    y, y_hat = y.astype(np.float64), y_hat.astype(np.float64)
+    n, rng = len(y), np.random.default_rng(random_state)
+    a, b = y - y.mean(), y_hat - y_hat.mean()
+    moments = np.stack([a, b, a * a, b * b, a * b], axis=1)
+    error = (y - y_hat) ** 2
+    r, determination = [], []
+    block = max(1, BOOTSTRAP_BLOCK // n)
+    for start in range(0, n_resamples, block):
+        size = min(block, n_resamples - start)
+        weight = rng.multinomial(n, np.full(n, 1 / n), size=size) / n
+        a1, b1, aa, bb, ab = (weight @ moments).T
+        variance, other = np.maximum(aa - a1**2, 0), np.maximum(bb - b1**2, 0)
+        scale = np.sqrt(variance * other)
+        r.append(np.divide(ab - a1 * b1, scale, out=np.zeros(size), where=scale > 0))
+        determination.append(1 - np.divide(weight @ error, variance, out=np.ones(size), where=variance > 0))
+    values = {"r": np.concatenate(r), "determination": np.concatenate(determination)}
+    values["r2"] = values["r"] ** 2
+    return {f"{key}_interval": np.percentile(value, [2.5, 97.5]).tolist() for key, value in values.items()}

@@ -18,7 +18,8 @@ def train_command(doc: str | None, results: Path, argv: list[str] | None) -> Non
     def run() -> None:
         settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
         model = load_model_settings(settings.model)
-        run_training(settings, model, results / model.name, arguments.overwrite)
+        name = Path(settings.checkpoint).stem.removesuffix("-best") if settings.checkpoint else model.name
+        run_training(settings, model, results / name, arguments.overwrite)
 
     run_script(run)
 
@@ -26,13 +27,23 @@ def train_command(doc: str | None, results: Path, argv: list[str] | None) -> Non
 def evaluate_command(doc: str | None, results: Path, argv: list[str] | None) -> None:
     """Evaluate the model that a training config names; what is found goes to ``results/NAME/``."""
     parser = settings_parser(doc, TrainingSettings)
-    parser.add_argument("--checkpoint", type=Path, help="another file than the model's own")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="other files than the model's own; the predictions of several are averaged, and each is judged too",
+    )
     parser.add_argument("--split", choices=SPLITS, default="test", help="default: test")
+    parser.add_argument("--no-baseline", action="store_true", help="without the ridge regression on k-mers")
     arguments = parser.parse_args(argv)
 
     def run() -> None:
         settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
         model = load_model_settings(settings.model)
-        run_evaluation(model, results / model.name, arguments.checkpoint, arguments.split, settings.device)
+        baseline = not arguments.no_baseline
+        run_evaluation(model, results / model.name, arguments.checkpoint, arguments.split, settings.device, baseline)
 
     run_script(run)

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pydantic
 import torch
+from scipy.special import ndtri
+from scipy.stats import rankdata
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from utils.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
+from utils.calibration import level_of, set_level, set_norm_statistics
+from utils.checkpoint import load_checkpoint, only_checkpoint, read_checkpoint, save_checkpoint
 from utils.config import ModelSettings, Settings, root_files
-from utils.data import Split, read_split
+from utils.data import Split, parts_of_like_length, read_split
 from utils.model import Predictor
 from utils.prediction import correlation, predict, require_length
 from utils.runtime import InputError, atomic_path, file_sha256, fingerprint, pick_device, root_path, shown
@@ -26,6 +29,7 @@ class TrainingSettings(Settings):
     """Settings of a training run (configs/training/NAME.yaml)."""
 
     model: str
+    checkpoint: str = ""
     epochs: int = pydantic.Field(30, ge=1)
     patience: int = pydantic.Field(10, ge=1)
     batch_size: int = pydantic.Field(64, ge=2)
@@ -35,13 +39,15 @@ class TrainingSettings(Settings):
     gradient_clip: float = pydantic.Field(1.0, gt=0)
     ema_decay: float = pydantic.Field(0.0, ge=0, lt=1)
     max_shift: int = pydantic.Field(0, ge=0)
+    label_transform: Literal["none", "log2", "normal_scores"] = "none"
+    norm_statistics: Literal["set", "running"] = "set"
+    norm_momentum: float = pydantic.Field(0.1, gt=0, le=1)
     pretrained: str = ""
     seed: int = 1
     device: str = "auto"
 
 
 NORM_MESSAGES = 1024  # training messages that the statistics of BatchNorm are taken from
-PART_POSITIONS = 2**14  # nucleotides, padding included, that go through the convolutions together
 
 
 def epoch_batches(n: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -49,16 +55,6 @@ def epoch_batches(n: int, batch_size: int, rng: np.random.Generator) -> list[np.
     order = rng.permutation(n)
     batches = [order[start : start + batch_size] for start in range(0, n, batch_size)]
     return [rows for rows in batches if len(rows) > 1]
-
-
-def parts_of_like_length(rows: np.ndarray, length: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of a batch in parts, shorter messages first, so that little of a part is padding."""
-    parts: list[list[int]] = [[]]
-    for row in rows[np.argsort(length[rows], kind="stable")]:
-        if parts[-1] and (len(parts[-1]) + 1) * length[row] > PART_POSITIONS:
-            parts.append([])
-        parts[-1].append(int(row))
-    return [np.array(part) for part in parts]
 
 
 def start_from(model: Predictor, path: Path) -> int:
@@ -83,20 +79,20 @@ def start_from(model: Predictor, path: Path) -> int:
     return sum(key.startswith("conv") and key.endswith(".weight") for key in state)
 
 
-@torch.no_grad()
-def set_norm_statistics(model: Predictor, split: Split, rows: np.ndarray) -> None:
-    """Set the running statistics of both BatchNorms to those of some messages, in evaluation mode.
+def training_label(label: np.ndarray, transform: str) -> np.ndarray:
+    """Return what the network learns, float64 (n, targets): labels, transformed, with mean 0 and deviation 1.
 
-    Those gathered in training are of other numbers: dropout raises the variance before a BatchNorm, and averaged
-    weights have never seen a batch.
+    Raises:
+        InputError: labels that have no logarithm.
     """
-    device = next(model.parameters()).device
-    parts = parts_of_like_length(rows, split.length)
-    state = torch.cat([model.state([split.batch(part, device)]) for part in parts])
-    for norm, x in ((model.bn1, state), (model.bn2, None)):
-        x = model.dense(state) if x is None else x
-        norm.running_mean.copy_(x.mean(dim=0))
-        norm.running_var.copy_(x.var(dim=0))
+    label = label.astype(np.float64)
+    if transform == "log2":
+        if (label <= 0).any():
+            raise InputError("label_transform: log2 needs labels above 0; use none or normal_scores")
+        label = np.log2(label)
+    elif transform == "normal_scores":  # Blom (1958), Statistical Estimates and Transformed Beta-Variables
+        label = ndtri((rankdata(label, axis=0) - 0.375) / (len(label) + 0.25))
+    return (label - label.mean(axis=0)) / label.std(axis=0)
 
 
 class Trainer:
@@ -117,6 +113,7 @@ class Trainer:
         self.device = pick_device(settings.device)
         torch.manual_seed(settings.seed)
         model = Predictor(**model_settings.network.model_dump())
+        model.bn1.momentum = model.bn2.momentum = settings.norm_momentum
         require_length(model, train, model_settings.dataset)
         if settings.pretrained:
             copied = start_from(model, root_path(settings.pretrained))
@@ -129,6 +126,7 @@ class Trainer:
         if (label == label[0]).all(axis=0).any():
             raise InputError(f"{model_settings.dataset}: all training labels are the same")
         self.mean, self.std = label.mean(axis=0), label.std(axis=0)
+        self.target = training_label(label, settings.label_transform).astype(np.float32)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -143,6 +141,7 @@ class Trainer:
         self.epoch = 0
         self.best_loss, self.best_epoch = float("inf"), 0
         self.best_state: dict = {}
+        self.best_level = (np.ones(label.shape[1]), np.zeros(label.shape[1]))  # slope and intercept
         self.log: list[dict] = []
 
     @property
@@ -160,7 +159,7 @@ class Trainer:
         settings = self.settings
         rng = np.random.default_rng((settings.seed, self.epoch))
         torch.manual_seed(settings.seed * 100_003 + self.epoch)
-        label = torch.from_numpy(((self.train.label - self.mean) / self.std).astype(np.float32))
+        target = torch.from_numpy(self.target)
         self.model.train()
         losses = []
         batches = epoch_batches(len(self.train), settings.batch_size, rng)
@@ -168,7 +167,7 @@ class Trainer:
             parts = parts_of_like_length(rows, self.train.length)
             rows, shift = np.concatenate(parts), int(rng.integers(settings.max_shift + 1))
             y_hat = self.model.predict_parts(self.train.batch(part, self.device, shift) for part in parts)
-            loss = torch.nn.functional.mse_loss(y_hat, label[rows].to(self.device))
+            loss = torch.nn.functional.mse_loss(y_hat, target[rows].to(self.device))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
@@ -176,11 +175,13 @@ class Trainer:
             self.schedule.step()
             self.average.update_parameters(self.model)
             losses.append(loss.item())
-        rows = np.random.default_rng(settings.seed).permutation(len(self.train))[:NORM_MESSAGES]
-        set_norm_statistics(self.evaluated.eval(), self.train, rows)
+        if settings.norm_statistics == "set":
+            rows = np.random.default_rng(settings.seed).permutation(len(self.train))[:NORM_MESSAGES]
+            set_norm_statistics(self.evaluated.eval(), self.train, rows)
         y_hat = predict(self.evaluated, self.valid)
         y = (self.valid.label - self.mean) / self.std
-        valid_loss = float(np.mean((y_hat - y) ** 2))
+        slope, intercept = level_of(y, y_hat)
+        valid_loss = float(np.mean((intercept + slope * y_hat - y) ** 2))
         self.epoch += 1
         self.log.append(
             {
@@ -196,13 +197,15 @@ class Trainer:
         if valid_loss < self.best_loss:
             self.best_loss, self.best_epoch = valid_loss, self.epoch
             self.best_state = copy.deepcopy(self.evaluated.state_dict())
+            self.best_level = slope, intercept
 
     def save(self, path: Path, run: str) -> None:
         """Write everything that is needed to go on."""
         more = {
             "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "run": run,
             "schedule": self.schedule.state_dict(), "epoch": self.epoch, "best_loss": self.best_loss,
-            "best_epoch": self.best_epoch, "best_state": self.best_state, "log": self.log,
+            "best_epoch": self.best_epoch, "best_state": self.best_state,
+            "best_level": [part.tolist() for part in self.best_level], "log": self.log,
         }  # fmt: skip
         save_checkpoint(path, self.model, {}, **more)
 
@@ -221,6 +224,8 @@ class Trainer:
         self.epoch, self.log = content["epoch"], content["log"]
         self.best_loss, self.best_epoch = content["best_loss"], content["best_epoch"]
         self.best_state = content["best_state"]
+        slope, intercept = content["best_level"]
+        self.best_level = np.array(slope), np.array(intercept)
         logger.info("going on after epoch %d", self.epoch)
 
 
@@ -235,11 +240,15 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
     data_sha256 = file_sha256(dataset)
     start = file_sha256(root_files(settings.pretrained)[0]) if settings.pretrained else ""
     network = model_settings.network.model_dump()
-    run = fingerprint(
-        settings=settings.model_dump(exclude={"device"}), network=network, data=data_sha256, pretrained=start
-    )
-    checkpoint, state = root_path(model_settings.checkpoint), results / "last.pth"
-    if checkpoint.is_file() and not overwrite and load_checkpoint(model_settings).training.get("run") == run:
+    deciding = settings.model_dump(exclude={"device", "checkpoint"})
+    run = fingerprint(settings=deciding, network=network, data=data_sha256, pretrained=start)
+    checkpoint = root_path(settings.checkpoint) if settings.checkpoint else only_checkpoint(model_settings)
+    state = results / "last.pth"
+    if (
+        checkpoint.is_file()
+        and not overwrite
+        and load_checkpoint(model_settings, path=checkpoint).training.get("run") == run
+    ):
         logger.info("%s is already trained with these settings (--overwrite trains it again)", shown(checkpoint))
         return checkpoint
     trainer = Trainer(settings, model_settings, train, valid)
@@ -252,6 +261,7 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
             pd.DataFrame(trainer.log).to_csv(temporary, index=False, float_format="%.5g")
         logger.info("epoch %(epoch)d: train %(train_loss).4f valid %(valid_loss).4f r %(valid_r).4f", trainer.log[-1])
     trainer.evaluated.load_state_dict(trainer.best_state)
+    set_level(trainer.evaluated, *trainer.best_level)
     training = {
         "run": run,
         "settings": settings.model_dump(),

@@ -67,6 +67,7 @@ class SampleBins:
         if highest > self.maximum:
             self.maximum = highest
             self._rebin()
+            positive = np.r_[activation.argmax(), np.delete(positive, activation[positive].argmax())]
         bins = bin_of(activation[positive], self.maximum)
         wanted = self.counts[bins] < self.quota
         rows, bins = positive[wanted], bins[wanted]
@@ -98,7 +99,7 @@ class SampleBins:
         if not self._size:
             return
         bins = bin_of(self._activation[: self._size], self.maximum)
-        keep = np.flatnonzero(_rank_within(bins) < self.quota)
+        keep = np.flatnonzero(_rank_within(bins) < self.quota - (bins == BINS - 1))  # a place for the new maximum
         if len(keep) < self._size:
             for stored in (self._sequence, self._activation, self._hash):
                 stored[: len(keep)] = stored[keep]

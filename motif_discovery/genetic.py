@@ -16,6 +16,7 @@ from utils.activation import WindowNetwork
 
 ELITE, SHIFTED = 0.4, 0.2  # shares of the next generation; the rest are crossovers
 MUTATED_POSITIONS = 0.2
+DOWNHILL = 0.5  # share of the mutations along the gradient that go down: the lower bins want sequences too
 RATE, RAISED_RATE = 0.4, 0.9
 RAISES_AFTER = 30  # generations
 GAIN = 0.01  # a rise of the maximum that raises the rate
@@ -32,7 +33,6 @@ class _State:
     population: torch.Tensor  # uint8 (n, population, receptive field), the highest activation first
     activation: torch.Tensor  # float32 (n, population)
     gradient: torch.Tensor  # float32 (n, elites, 4, receptive field) of the best; NaN where not computed yet
-    gradient: torch.Tensor  # float32 (n, population, 4, receptive field), not a number where not computed yet
     rate: torch.Tensor  # float32 (n,)
     best: torch.Tensor  # float32 (n,), the maximum when the rate was last raised
     highest: torch.Tensor  # float32 (n,), the maximum at the last improvement
@@ -186,7 +186,7 @@ class GeneticSampler:
         score = self._uniform_rows(state, owners)
         among = guided[mutated]  # which of the mutated follow the gradient
         if bool(among.any()):
-            share = self._uphill_share(everyone, guided, activation, state)
+            share = self._favoured_share(everyone, guided, activation, state)
             bits = (2 + torch.xlogy(share, share).sum(dim=1) / np.log(2)).clamp(min=1e-6)  # (m, field)
             # positions without replacement, by their information: the smallest of exponential races
             score[among] = -torch.log1p(-score[among]) / bits
@@ -198,10 +198,10 @@ class GeneticSampler:
         result[mutated] = everyone[mutated].scatter(1, chosen, bases.gather(1, chosen))
         return mutated, result, activation
 
-    def _uphill_share(
+    def _favoured_share(
         self, everyone: torch.Tensor, guided: torch.Tensor, activation: torch.Tensor, state: _State
     ) -> torch.Tensor:
-        """Return the normalised positive gradient (m, 4, field) of the ``guided`` individuals.
+        """Return the normalised positive part of the gradient (m, 4, field) of the ``guided``, of some of its negative.
 
         Gradients of elites are kept for later generations; ``activation`` gets what the others turn out to have.
         """
@@ -213,9 +213,10 @@ class GeneticSampler:
         owner = state.neuron[:, None].expand(n, size)
         activation[missing], gradient[missing] = self.network.gradient(everyone[missing], self.layer, owner[missing])
         state.gradient = gradient[:, :elites]
-        uphill = gradient[guided].clamp(min=0)
-        total = uphill.sum(dim=1, keepdim=True)
-        return torch.where(total > 0, uphill / total.clamp(min=1e-30), 0.25)
+        down = (self._uniform(state, size) < DOWNHILL)[guided]
+        favoured = torch.where(down[:, None, None], -gradient[guided], gradient[guided]).clamp(min=0)
+        total = favoured.sum(dim=1, keepdim=True)
+        return torch.where(total > 0, favoured / total.clamp(min=1e-30), 0.25)
 
     def _stand_before(self, everyone: torch.Tensor) -> torch.Tensor:
         """Return which individuals (n, size) are the same as an earlier one of their neuron."""

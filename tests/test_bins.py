@@ -36,6 +36,18 @@ def test_bins_follow_a_growing_maximum():
         assert (stored > 0).all()
 
 
+def test_a_new_maximum_is_stored_where_the_top_bin_is_full():
+    """Row 1: the best sequence takes the place of one that was stored later."""
+    bins = SampleBins(3, 5, seed=0)
+    sequence = np.array([[i // 16, i // 4 % 4, i % 4] for i in range(64)], dtype=np.uint8)
+    bins.add(sequence[:5], np.array([1.0, 0.99, 0.98, 0.97, 0.96], dtype=np.float32))
+    bins.add(sequence[5:8], np.array([1.001, 1.002, 1.005], dtype=np.float32))
+    stored, activation = bins.result()
+    assert bins.maximum == activation[0] == np.float32(1.005)
+    assert stored[0].tolist() == sequence[7].tolist()
+    assert bins.counts[-1] == len(activation) == 5
+
+
 def test_a_sequence_is_stored_once_whatever_the_order():
     """Row 3: removal of duplicates does not depend on the order of a set."""
     sequence, activation = random_sample(400, 6, 2)

@@ -186,7 +186,9 @@ def test_labels_without_a_logarithm_are_an_error(one_line):
     assert "label_transform" in one_line(raised)
 
 
-@pytest.mark.parametrize("keys", [{"label_transform": "normal_scores"}, {"norm_statistics": "running"}])
+@pytest.mark.parametrize(
+    "keys", [{"label_transform": "normal_scores"}, {"norm_statistics": "running"}, {"precision": "bfloat16"}]
+)
 def test_other_ways_of_training_learn_too(project, keys):
     """Labels are the number of U; a few epochs find that, whatever the transformation."""
     assert trained(project, epochs=8, learning_rate=0.01, **keys).training["valid_r"] > 0.8

@@ -40,6 +40,7 @@ class TrainingSettings(Settings):
     ema_decay: float = pydantic.Field(0.0, ge=0, lt=1)
     max_shift: int = pydantic.Field(0, ge=0)
     label_transform: Literal["none", "log2", "normal_scores"] = "none"
+    precision: Literal["float32", "bfloat16"] = "float32"
     norm_statistics: Literal["set", "running"] = "set"
     norm_momentum: float = pydantic.Field(0.1, gt=0, le=1)
     pretrained: str = ""
@@ -166,8 +167,9 @@ class Trainer:
         for rows in tqdm(batches, desc=f"epoch {self.epoch + 1}/{settings.epochs}", leave=False, mininterval=1):
             parts = parts_of_like_length(rows, self.train.length)
             rows, shift = np.concatenate(parts), int(rng.integers(settings.max_shift + 1))
-            y_hat = self.model.predict_parts(self.train.batch(part, self.device, shift) for part in parts)
-            loss = torch.nn.functional.mse_loss(y_hat, target[rows].to(self.device))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+                y_hat = self.model.predict_parts(self.train.batch(part, self.device, shift) for part in parts)
+            loss = torch.nn.functional.mse_loss(y_hat.float(), target[rows].to(self.device))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)

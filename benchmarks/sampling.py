@@ -1,0 +1,174 @@
+"""Our genetic sampler against the published one, on the same neurons in one run.
+
+    python benchmarks/sampling.py [--layer 5] [--neurons 5,12,29] [--config FILE] [--neuron-seconds N]
+
+Ours is set up as motif_discovery/sample.py does, but for one neuron at a time (the first one's time includes making the
+network's table of words); the published one is the reconstruction in benchmarks/published_sampler.py with the same
+population, generations, patience and seed. Prints tables for a README: time, maximum and full bins (20 equal bins of
+(0, highest stored activation], closed at the top, recomputed from what is stored), and sequences per bin up to the
+quota, in these bins and in those of the larger of the two maxima. Set OMP_NUM_THREADS=1 for steady ratios.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.published_sampler import sample_published
+from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.genetic import GeneticSampler
+from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
+from utils.config import load_settings, parse_layer, parse_range
+from utils.runtime import InputError, run_script
+
+ROUNDING = 1e-4  # by which the two ways to compute the same activation may differ
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one sampler did for one neuron.
+
+    Attributes:
+        activation: of the stored sequences, float32 (n,).
+        maximum: the highest seen.
+        seconds: wall time.
+        generations: done.
+        stop: why it ended, where known.
+        empty: stored sequences with a column that holds no base.
+    """
+
+    activation: np.ndarray
+    maximum: float
+    seconds: float
+    generations: int
+    stop: str = ""
+    empty: int = 0
+
+    def held(self, maximum: float, quota: int) -> np.ndarray:
+        """Return how many sequences, up to the quota, lie in each of the 20 bins of (0, maximum]."""
+        if not len(self.activation):
+            return np.zeros(BINS, dtype=np.int64)
+        return np.minimum(np.bincount(bin_of(self.activation, maximum), minlength=BINS), quota)
+
+    @property
+    def highest(self) -> float:
+        """The highest stored activation; 0 where nothing is stored."""
+        return float(self.activation.max(initial=0))
+
+
+def run_ours(discovery: Discovery, neuron: int, bar: tqdm) -> Run:
+    """Run our sampler for a neuron counted from 1; ``bar`` counts its generations."""
+    settings = discovery.settings
+    started = time.perf_counter()
+    sampler = GeneticSampler(
+        discovery.network, discovery.layer, settings.population, settings.generations, settings.patience, settings.seed
+    )
+    (bins,) = sampler.sample([neuron - 1], lambda _: bar.update())
+    _, activation = bins.result()
+    return Run(activation, bins.maximum, time.perf_counter() - started, bar.n)
+
+
+def run_published(discovery: Discovery, neuron: int, seconds: float | None, bar: tqdm) -> Run:
+    """Run the published sampler for a neuron counted from 1, for ``seconds`` at most; ``bar`` counts generations."""
+    settings = discovery.settings
+    started = time.perf_counter()
+    found = sample_published(
+        discovery.network.model, discovery.layer, neuron - 1, settings.seed, settings.population,
+        settings.generations, settings.patience, seconds, lambda _: bar.update(),
+    )  # fmt: skip
+    X, activation = found.result()
+    spent = time.perf_counter() - started
+    empty = int((X.sum(axis=1) != 1).any(axis=1).sum()) if len(X) else 0
+    return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty)
+
+
+def compare(discovery: Discovery, neurons: list[int], seconds: float | None) -> list[tuple[int, Run, Run]]:
+    """Return for each neuron our run and the published one."""
+
+    def counted(name: str, neuron: int) -> tqdm:
+        label = f"conv{discovery.layer} neuron {neuron}, {name}: generations"
+        return tqdm(total=discovery.settings.generations, desc=label, leave=False, mininterval=0.5)
+
+    runs = []
+    for neuron in neurons:
+        with counted("ours", neuron) as bar:
+            ours = run_ours(discovery, neuron, bar)
+        with counted("published", neuron) as bar:
+            published = run_published(discovery, neuron, seconds, bar)
+        runs.append((neuron, ours, published))
+    return runs
+
+
+def main_table(runs: list[tuple[int, Run, Run]], name: str, layer: int, quota: int) -> list[str]:
+    """Return a row per neuron: time, generations, maximum, full bins, and whether ours is at least as good."""
+    lines = [
+        "| neuron | seconds published | ours | ratio | generations published (stop) | ours "
+        "| maximum published (stored) | ours (stored) | full bins published | ours | sequences published | ours "
+        "| ours >= in maximum | in bins |",
+        "|" + " --- |" * 14,
+    ]
+    for neuron, ours, published in runs:
+        full = [int((run.held(run.highest, quota) >= quota).sum()) for run in (published, ours)]
+        larger = max(ours.maximum, published.maximum)
+        bins = int((ours.held(larger, quota) >= published.held(larger, quota)).sum())
+        cells = [
+            f"{name} conv{layer} {neuron}", f"{published.seconds:.1f}", f"{ours.seconds:.1f}",
+            f"{published.seconds / ours.seconds:.1f}", f"{published.generations} ({published.stop})",
+            f"{ours.generations}", f"{published.maximum:.3f} ({published.highest:.3f})",
+            f"{ours.maximum:.3f} ({ours.highest:.3f})",
+            f"{full[0]}", f"{full[1]}", f"{len(published.activation)}", f"{len(ours.activation)}",
+            "yes" if ours.maximum >= published.maximum - ROUNDING else "no", f"{bins} of {BINS}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def bin_table(runs: list[tuple[int, Run, Run]], layer: int, quota: int, common: bool) -> list[str]:
+    """Return a row per bin: sequences of the published sampler / ours, a * where ours holds fewer.
+
+    The bins are those of the larger of the two maxima (``common``), or each sampler's own.
+    """
+    columns = []
+    for _, ours, published in runs:
+        larger = max(ours.maximum, published.maximum)
+        theirs = published.held(larger if common else published.highest, quota)
+        own = ours.held(larger if common else ours.highest, quota)
+        columns.append([f"{one} / {two}{' *' if two < one else ''}" for one, two in zip(theirs, own, strict=True)])
+    heads = [f"conv{layer} {neuron}" for neuron, _, _ in runs]
+    lines = ["| bin | " + " | ".join(heads) + " |", "|" + " --- |" * (len(heads) + 1)]
+    for number, cells in enumerate(zip(*columns, strict=True), 1):
+        lines.append(f"| {number} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default="configs/interpreting/hl_predictor_yeast.yaml", help="YAML config")
+    parser.add_argument("--layer", default="5", help="such as conv5")
+    parser.add_argument("--neurons", default="5,12,29", help="such as 1-4 or 1,3,7; counted from 1")
+    parser.add_argument("--neuron-seconds", type=float, help="cut the published sampler off after so many, per neuron")
+    arguments = parser.parse_args(argv)
+
+    def run() -> None:
+        layer = parse_layer(arguments.layer)
+        if arguments.neuron_seconds is not None and arguments.neuron_seconds <= 0:
+            raise InputError("--neuron-seconds: give a number above 0")
+        discovery = open_discovery(load_settings(DiscoverySettings, arguments.config), layer)
+        neurons = parse_range(arguments.neurons, discovery.network.model.channels)
+        runs = compare(discovery, neurons, arguments.neuron_seconds)
+        quota = bin_quota(discovery.receptive_field)
+        print("\n".join(main_table(runs, discovery.model_name, layer, quota)))
+        for common, what in ((False, "each sampler's own highest"), (True, "the larger maximum")):
+            print(f"\npublished / ours, up to {quota}, in 20 equal bins of (0, {what}]; * ours holds fewer\n")
+            print("\n".join(bin_table(runs, layer, quota, common)))
+        empty = {neuron: published.empty for neuron, _, published in runs if published.empty}
+        print(f"\nstored by the published sampler with a column that holds no base, per neuron: {empty or 'none'}")
+
+    run_script(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ from utils.config import (
     find_config,
     load_model_settings,
     load_settings,
+    load_variant,
     parse_layer,
     parse_range,
     root_files,
@@ -207,3 +208,51 @@ def test_command_line_takes_overrides_after_the_file():
 def test_settings_survive_yaml():
     settings = Example(model="a", zero_annotation=True)
     assert Example(**yaml.safe_load(yaml.safe_dump(settings.model_dump()))) == settings
+
+
+def test_an_unknown_key_in_a_list_of_groups_is_compared_with_the_keys_of_the_group(tmp_path, one_line):
+    class Motif(Settings):
+        """A member."""
+
+        word: str
+
+    class Simulation(Settings):
+        """A config with a list of groups."""
+
+        motifs: list[Motif] = pydantic.Field(default_factory=list)
+        world: int = 1
+
+    config = tmp_path / "simulation.yaml"
+    config.write_text("motifs: [{word: UGUA}, {wrod: ACU}]\n")
+    with pytest.raises(InputError) as raised:
+        load_settings(Simulation, config)
+    message = one_line(raised)
+    assert "'motifs.wor" in message
+    config.write_text("motifs: [{word: UGUA, wordd: ACU}]\n")
+    with pytest.raises(InputError) as raised:
+        load_settings(Simulation, config)
+    assert "the nearest known one is 'word'" in one_line(raised)
+
+
+def test_a_variant_is_chosen_by_its_key(tmp_path, one_line):
+    class One(Settings):
+        """The first kind."""
+
+        kind: str
+        a: int = 1
+
+    class Two(Settings):
+        """The second kind."""
+
+        kind: str
+        b: int = 2
+
+    config = tmp_path / "variant.yaml"
+    config.write_text("kind: two\nb: 5\n")
+    schemas = {"one": One, "two": Two}
+    assert load_variant(schemas, "kind", config) == Two(kind="two", b=5)
+    assert load_variant(schemas, "kind", config, ["b=7"]).b == 7
+    for overrides, word in ((["kind=three"], "one, two"), (["kind=one"], "unknown key 'b'")):
+        with pytest.raises(InputError) as raised:
+            load_variant(schemas, "kind", config, overrides)
+        assert word in one_line(raised)

@@ -128,7 +128,9 @@ def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
     if problem["type"] == "extra_forbidden":
         for group in location[:-1]:
             annotation = schema.model_fields[group].annotation
-            schema = annotation if isinstance(annotation, type) else schema
+            inner = typing.get_args(annotation) or (annotation,)  # a list of groups, or a group
+            found = (kind for kind in inner if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel))
+            schema = next(found, schema)
         known = list(schema.model_fields)
         near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
         return f"unknown key '{key}'; the nearest known one is '{near[0]}' (known: {', '.join(known)})"

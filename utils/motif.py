@@ -15,6 +15,10 @@ import numpy as np
 from utils.runtime import InputError, shown, write_text
 from utils.sequence import IUPAC_OF_BASES
 
+_LETTER_OF_BASES = np.array(  # of the sum of 1 for A, 2 for C, 4 for G, 8 for U
+    [IUPAC_OF_BASES.get("".join(base for bit, base in enumerate("ACGU") if bits >> bit & 1), "") for bits in range(16)]
+)
+
 
 @dataclass(frozen=True)
 class Motif:
@@ -61,12 +65,11 @@ def consensus(ppm: np.ndarray) -> np.ndarray:
 
 def iupac_consensus(ppm: np.ndarray) -> str:
     """Return an IUPAC word: per column the fewest bases that hold more than 3/4 of the probability, N for all four."""
-    word = []
-    for column in ppm.T:
-        order = np.argsort(-column, kind="stable")
-        needed = int(np.searchsorted(np.cumsum(column[order]), 0.75, side="right")) + 1
-        word.append(IUPAC_OF_BASES["".join(sorted("ACGU"[base] for base in order[: min(needed, 4)]))])
-    return "".join(word)
+    order = np.argsort(-ppm, axis=0, kind="stable")
+    held = np.cumsum(np.take_along_axis(ppm, order, axis=0), axis=0)
+    needed = np.minimum((held <= 0.75).sum(axis=0) + 1, 4)
+    chosen = np.where(np.arange(4)[:, None] < needed, 1 << order, 0).sum(axis=0)
+    return "".join(_LETTER_OF_BASES[chosen])
 
 
 def segments(ppm: np.ndarray, threshold: float = 0.7, min_width: int = 4, max_width: int = 30) -> list[tuple[int, int]]:

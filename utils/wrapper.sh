@@ -8,6 +8,9 @@ while [ "$STAGE" != "$ROOT" ] && [ "$(dirname "$STAGE")" != "$ROOT" ]; do STAGE=
 # shellcheck disable=SC2034  # the wrappers use it
 if [ -x "$ROOT/.venv/bin/python" ]; then PYTHON="$ROOT/.venv/bin/python"; else PYTHON="$(command -v python3)"; fi
 export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
+# Threads that wait for each other give the core away soon: where another program needs it, spinning longer makes
+# everything up to six times slower (sampling a conv5 neuron: 72 s against 16 s), and on an idle machine 10 % faster.
+export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-3000}"
 
 # file_path PATH: a path from where the caller stands, else from the stage folder, else from the root.
 file_path() {

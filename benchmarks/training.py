@@ -16,30 +16,14 @@ import time
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.plain import plain_forward
 from utils.config import ModelSettings, NetworkSettings, load_settings
 from utils.data import Split, parts_of_like_length, read_split
 from utils.model import Predictor
 from utils.runtime import root_path
 from utils.training import Trainer, TrainingSettings, epoch_batches
-
-
-def plain_forward(model: Predictor, X: torch.Tensor) -> torch.Tensor:
-    """Return predictions (batch, targets) as a plain script computes them: every layer over the whole input."""
-
-    def norm(x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
-        weight, bias = layer.ln.weight, layer.ln.bias
-        return F.layer_norm(x.transpose(1, 2), weight.shape, weight, bias, layer.ln.eps).transpose(1, 2)
-
-    x = model.conv1(X)
-    for ln, convolution in zip(model.ln_layers, model.conv_layers, strict=True):
-        x = F.max_pool1d(convolution(F.relu(norm(x, ln))), 2)
-    x = F.relu(norm(x, model.Pln1)).transpose(1, 2)
-    x = x.flip(1) if model.readout == "first" else x
-    state = model.rnn.gru(x)[1][0]
-    return model.head(F.relu(model.bn2(model.fc1(F.relu(model.bn1(state))))))
 
 
 def step(model: Predictor, split: Split, rows: np.ndarray, plain: bool) -> tuple[float, list[torch.Tensor], float]:

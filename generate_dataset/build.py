@@ -5,7 +5,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from generate_dataset.measured import MrlSettings, TableSettings, read_human_3utr, read_mpra, read_mrl, read_yeast
+from generate_dataset.measured import (
+    MrlSettings,
+    TableSettings,
+    YeastSettings,
+    read_human_3utr,
+    read_mpra,
+    read_mrl,
+    read_yeast,
+)
 from generate_dataset.messages import DatasetSettings, Messages
 from generate_dataset.saluki import SalukiSettings, read_saluki
 from generate_dataset.splits import draw_split, join_groups, near_identical
@@ -18,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 READERS: dict[str, tuple[type[DatasetSettings], Callable[..., Messages]]] = {
     "mrl": (MrlSettings, read_mrl),
-    "yeast": (TableSettings, read_yeast),
+    "yeast": (YeastSettings, read_yeast),
     "human_3utr": (TableSettings, read_human_3utr),
     "mpra": (TableSettings, read_mpra),
     "saluki": (SalukiSettings, read_saluki),

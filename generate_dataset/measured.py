@@ -20,7 +20,14 @@ SHORTEST_UTR, LONGEST_UTR = 25, 100  # nt, of the libraries of random and design
 class TableSettings(DatasetSettings):
     """A table of this project's sources: one file, one row a message."""
 
-    reader: Literal["yeast", "human_3utr", "mpra"]
+    reader: Literal["human_3utr", "mpra"]
+
+
+class YeastSettings(DatasetSettings):
+    """Yeast messages; the label is the log half-life of one study, or the mean of both, z-scored."""
+
+    reader: Literal["yeast"]
+    label: Literal["chan", "presnyak", "mean"] = "chan"
 
 
 class MrlSettings(DatasetSettings):
@@ -82,12 +89,17 @@ def _z_score(values: pd.Series) -> pd.Series:
     return (values - values.mean()) / values.std(ddof=0)
 
 
-def read_yeast(settings: TableSettings) -> Messages:
-    """Yeast coding sequence and 3' UTR; label: mean of the two z-scored log half-lives, or the one measured."""
+def read_yeast(settings: YeastSettings) -> Messages:
+    """Read yeast coding sequences and 3' UTRs with their half-lives.
+
+    ``chan``: log of the minutes of Chan et al. (2018, doi:10.7554/eLife.32536); ``presnyak``: those of Presnyak et al.
+    (2015, doi:10.1016/j.cell.2015.02.029); ``mean``: of the two z-scored logs, or the one measured.
+    """
     (path,) = root_files(settings.source)
     table = read_table(path, ["gene_id", "cds", "utr3"], ["hl_presnyak_min", "hl_chan_min"])
     half_lives = table[["hl_presnyak_min", "hl_chan_min"]]
-    label = np.log(half_lives.where(half_lives > 0)).apply(_z_score).mean(axis=1)
+    logs = np.log(half_lives.where(half_lives > 0))
+    label = logs.apply(_z_score).mean(axis=1) if settings.label == "mean" else logs[f"hl_{settings.label}_min"]
     known = with_label(table, label, path)
     table, label = table[known], label[known]
     cds, utr3 = table["cds"].tolist(), table["utr3"].tolist()
@@ -95,7 +107,8 @@ def read_yeast(settings: TableSettings) -> Messages:
     codes, length = pack([c + u for c, u in zip(cds, utr3, strict=True)], settings.max_length, ids, path)
     for row, text in enumerate(cds):
         codes[row, : min(len(text), settings.max_length) : 3] |= 1 << CODON_START
-    return Messages(codes, label.to_numpy(float)[:, None], length, ids, "z-scored log half-life", [path])
+    name = "z-scored log half-life" if settings.label == "mean" else "log half-life (log min)"
+    return Messages(codes, label.to_numpy(float)[:, None], length, ids, name, [path])
 
 
 def read_human_3utr(settings: TableSettings) -> Messages:

@@ -7,22 +7,9 @@ import yaml
 
 from generate_dataset.planted import Instances, PlantedMotif, PlantedPair
 from utils.config import read_yaml
+from utils.epistasis import pair_class
 from utils.motif import iupac_consensus
 from utils.runtime import InputError, shown
-
-
-def pair_class(effect_a: float, effect_b: float, eps: float) -> str:
-    """Return the class of a pair from its single effects and its epistasis (a table of nine cases).
-
-    Effects of one sign: additive where eps is 0, synergistic where eps has their sign, antagonistic where it has the
-    other. Effects of opposite signs, or one of 0: ``none``.
-    """
-    if effect_a * effect_b <= 0:
-        return "none"
-    if eps == 0:
-        return "additive"
-    sign = "positive" if effect_a > 0 else "negative"
-    return f"{sign}_{'synergistic' if eps * effect_a > 0 else 'antagonistic'}"
 
 
 def pair_rows(instances: Instances, motifs: list[PlantedMotif], pair: PlantedPair) -> np.ndarray:

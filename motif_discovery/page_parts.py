@@ -1,9 +1,5 @@
-"""The building blocks of the pages of motif discovery: the document, its table, charts, logos and numbers."""
+"""The building blocks of the pages of motif discovery: table, charts, logos and verdicts."""
 
-import base64
-import functools
-import hashlib
-import json
 import math
 from dataclasses import dataclass
 from html import escape
@@ -11,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.page import number
+
 ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
-SCRIPTS = Path(__file__).resolve().parents[1] / "utils" / "js"
 PAGES_CSS = Path(__file__).resolve().with_name("pages.css")
 
 
@@ -24,33 +21,6 @@ class Column:
     explanation: str
     first: str = ""  # ascending, descending, or empty: not sortable
     kind: str = "number"
-
-
-@functools.cache
-def asset(path: Path) -> str:
-    """Return the text of a script or style sheet of ours, read once."""
-    return path.read_text(encoding="utf-8")
-
-
-def document(title: str, body: str, data: dict, settings: str | None = None) -> str:
-    """Return a whole page; the security policy allows exactly its own scripts and nothing from elsewhere."""
-    scripts = [asset(SCRIPTS / name) for name in ("logo.js", "table.js")]
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; script-src "
-        + " ".join(f"'sha256-{one}'" for one in hashes)
-    )
-    meta = f'<meta name="combmotif-settings" content="{escape(settings)}">\n' if settings is not None else ""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n{meta}'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{asset(PAGES_CSS)}</style>\n</head>\n<body>\n{body}\n"
-        f'<script type="application/json" id="combmotif-data">{text}</script>\n'
-        + "".join(f"<script>{script}</script>\n" for script in scripts)
-        + "</body>\n</html>\n"
-    )
 
 
 def table(title: str, columns: list[Column], by: str, rows: list[str], choices: dict[str, str], hint: str) -> str:
@@ -128,21 +98,3 @@ def mark(ratio: float) -> str:
         return "–"
     kind, verdict = ("one", "one pattern") if ratio >= ONE_PATTERN else ("mixed", "mixed")
     return f'{number(ratio)} <span class="mark {kind}">{verdict}</span>'
-
-
-def number(value: float) -> str:
-    """Return a number as people write it, to three digits."""
-    if math.isnan(value):
-        return "–"
-    fixed = value == 0 or 0.01 <= abs(value) < 1e4
-    return (f"{value:.3f}" if fixed else f"{value:.3g}").replace("-", "−")
-
-
-def scientific(value: float) -> str:
-    """Return a small probability as people write it."""
-    if value >= 0.001:
-        return f"{value:.2g}"
-    if value < 1e-299:
-        return "&lt; 10<sup>−299</sup>"
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits}×10<sup>−{int(exponent[1:])}</sup>"

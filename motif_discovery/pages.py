@@ -11,8 +11,9 @@ from html import escape
 import numpy as np
 
 from motif_discovery.page_data import Match, NeuronPage, NeuronSummary, PartRow
-from motif_discovery.page_parts import ONE_PATTERN, Column, chart, document, logo, mark, number, row, scientific, table
+from motif_discovery.page_parts import ONE_PATTERN, PAGES_CSS, Column, chart, logo, mark, row, table
 from utils.motif import information, iupac_consensus, to_ppm
+from utils.page import document, number, probability
 
 SHOWN_MATCHES = 3  # the others open on demand
 
@@ -105,7 +106,7 @@ def neuron_page(page: NeuronPage) -> str:
     )
     logos = [logo(part.pfm, part.segments, 1, path=part.path) for part in parts] if fires else []
     data = {"model": page.model, "layer": page.layer, "neuron": page.neuron, "logos": logos}
-    return document(f"{name} - {page.model}", body, data, page.settings)
+    return document(f"{name} - {page.model}", body, data, PAGES_CSS, page.settings)
 
 
 def summarise(page: NeuronPage) -> NeuronSummary:
@@ -147,7 +148,7 @@ def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[
         + table("Neurons", NEURON_COLUMNS, "Neuron", rows, choices, "motif, protein, word or number")
     )
     logos = [logo(one.best_pfm, [], one.best_start + 1, neuron=one.neuron) for one in drawn if one.best_pfm is not None]
-    return document(f"conv{layer} - {model}", body, {"model": model, "layer": layer, "logos": logos})
+    return document(f"conv{layer} - {model}", body, {"model": model, "layer": layer, "logos": logos}, PAGES_CSS)
 
 
 def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
@@ -220,7 +221,7 @@ def _match(match: Match, significant: bool) -> str:
     nearest = "" if significant else '<i class="nearest">nearest:</i> '
     return (
         f'<li><span>{nearest}{escape(match.target)}{alt}</span><span class="value">'
-        f"<span>q {scientific(match.q)}</span><span>{match.start + 1}–{match.end}</span></span></li>"
+        f"<span>q {probability(match.q)}</span><span>{match.start + 1}–{match.end}</span></span></li>"
     )
 
 

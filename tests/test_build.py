@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_data_set(table, tmp_path):
 
 def test_duplicate_ids_are_an_error(table, tmp_path, one_line):
     with pytest.raises(InputError) as raised:
-        run(settings_of(table(YEAST.replace("g1", "g0")), tmp_path / "set.h5", "yeast"))
+        run(settings_of(table(YEAST.replace("g2", "g1")), tmp_path / "set.h5", "yeast"))
     assert "ids are not unique" in one_line(raised)
     assert not (tmp_path / "set.h5").exists()
 

@@ -10,9 +10,10 @@ from generate_dataset import learn_background, simulate
 from generate_dataset.planted import scan, shared_word
 from generate_dataset.simulate import main
 from generate_dataset.simulation_settings import MotifSettings, SimulationSettings, make_motifs, random_ppm
-from generate_dataset.truth import pair_class, read_truth
+from generate_dataset.truth import read_truth
 from utils.config import load_model_settings, load_settings, read_yaml
 from utils.data import SPLITS, read_split, unpack_tracks
+from utils.epistasis import pair_class
 from utils.motif import Motif, information, read_meme, write_meme
 from utils.runtime import ROOT, InputError, file_sha256
 from utils.sequence import decode, from_one_hot

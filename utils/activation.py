@@ -90,6 +90,11 @@ class WindowNetwork:
 
     # -- outside ------------------------------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Make the table of words now, before threads share this network."""
+        if self.model.receptive_field(2) <= LONGEST_WORD:
+            self._words_table()
+
     def feature_width(self, length: int, layer: int) -> int:
         """Return how many numbers ``feature_map`` gives for a window of ``length`` nt."""
         if layer == 0:
@@ -116,6 +121,24 @@ class WindowNetwork:
             for rows, part in self._chunks(indices)
         ]
         return torch.cat(parts)
+
+    @torch.no_grad()
+    def dense_maps(self, indices: torch.Tensor, first: int, last: int) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield each layer's raw map at every window start of long sequences; layers below ``first`` may be skipped.
+
+        Args:
+            indices: uint8 (n, length), 0 to 3.
+            first: lowest layer that is wanted.
+            last: highest layer; its receptive field fits into ``length``.
+
+        Yields:
+            The layer and float32 (n, channels, 1, starts), channels-last.
+        """
+        below = 1 if first == 1 or self.model.receptive_field(2) > LONGEST_WORD else 2
+        x = self._map(indices.to(self.device), below)
+        for layer, found in dense_maps(self.model, x, below, last):
+            if layer >= first:
+                yield layer, found
 
     @torch.no_grad()
     def activation(self, indices: torch.Tensor, layer: int, neuron: torch.Tensor) -> torch.Tensor:
@@ -185,12 +208,33 @@ def interior_starts(model: Predictor, length: int, layer: int) -> torch.Tensor:
     return torch.where(inside, starts, -1)
 
 
-@torch.no_grad()
-def dense_activation(model: Predictor, indices: torch.Tensor, layer: int) -> torch.Tensor:
-    """Return the activation of every neuron at every window start of sequences, in one pass.
+def dense_maps(model: Predictor, x: torch.Tensor, below: int, last: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield each layer's raw map at every window start, from that of a layer below up: one pass for all layers.
 
     Each max-pool becomes a maximum over two positions at stride 1, and the layers above it are dilated by 2, 4, 8, ...:
     the same numbers as running the network on each window.
+
+    Args:
+        model: in evaluation mode.
+        x: float32 (batch, channels, 1, positions), the map of layer ``below`` at every start, channels-last.
+        below: 1 or more.
+        last: highest layer.
+
+    Yields:
+        The layer, from ``below`` on, and float32 (batch, channels, 1, starts).
+    """
+    yield below, x
+    for layer in range(below + 1, last + 1):
+        if layer > 2:
+            half = model.stride(layer - 1)
+            x = torch.maximum(x[..., :-half], x[..., half:])
+        x = model.convolve(model.rectify(x, layer), layer, padding=0, dilation=model.stride(layer))
+        yield layer, x
+
+
+@torch.no_grad()
+def dense_activation(model: Predictor, indices: torch.Tensor, layer: int) -> torch.Tensor:
+    """Return the activation of every neuron at every window start of sequences, in one pass.
 
     Args:
         model: in evaluation mode.
@@ -204,12 +248,7 @@ def dense_activation(model: Predictor, indices: torch.Tensor, layer: int) -> tor
     if indices.shape[1] < field:
         return torch.zeros(indices.shape[0], model.channels, 0, device=indices.device)
     x = one_hot(indices).unsqueeze(2).contiguous(memory_format=torch.channels_last)
-    x = model.convolve(x, 1, padding=0)
-    for lower in range(2, layer + 1):
-        if lower > 2:
-            half = model.stride(lower - 1)
-            x = torch.maximum(x[..., :-half], x[..., half:])
-        x = model.convolve(model.rectify(x, lower), lower, padding=0, dilation=model.stride(lower))
+    *_, (_, x) = dense_maps(model, model.convolve(x, 1, padding=0), 1, layer)
     x = x.squeeze(2)
     unknown = F.max_pool1d((indices >= N).float().unsqueeze(1), field, stride=1)
     return x.masked_fill(unknown > 0, float("-inf"))

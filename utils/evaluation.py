@@ -14,8 +14,8 @@ from utils.baseline import kmer_ridge
 from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import ModelSettings
 from utils.data import Split, read_split, unpack_tracks
-from utils.prediction import bootstrap_intervals, metrics, predict, require_length
-from utils.runtime import InputError, atomic_path, file_sha256, pick_device, root_path, shown, write_text
+from utils.prediction import bootstrap_intervals, metrics, predict, require_fit, require_length
+from utils.runtime import atomic_path, file_sha256, pick_device, root_path, shown, write_text
 from utils.sequence import decode, from_one_hot
 
 matplotlib.use("Agg")
@@ -52,15 +52,7 @@ def open_checkpoints(
     opened = []
     for path in paths or map(root_path, named):
         loaded = load_checkpoint(model_settings, pick_device(device), path)
-        for what, there, expected in (
-            ("tracks", data.tracks, loaded.model.in_channels),
-            ("labels a message", data.label.shape[1], loaded.model.head.out_features),
-        ):
-            if there != expected:
-                raise InputError(
-                    f"{shown(dataset)}: {there} {what}, but {shown(path)} has {expected}; "
-                    "evaluate on the data set the model was trained for"
-                )
+        require_fit(loaded.model, data, shown(dataset), shown(path))
         require_length(loaded.model, data, shown(dataset))
         if not loaded.training:
             logger.warning("%s: a bare checkpoint without label scaling: predictions on its own scale", shown(path))

@@ -21,6 +21,22 @@ def require_length(model: Predictor, split: Split, where: str) -> None:
         raise InputError(f"{where}: inputs of {length} nt are too short for {model.num_layers} layers")
 
 
+def require_fit(model: Predictor, split: Split, where: str, checkpoint: str) -> None:
+    """Check that a data set has the tracks and labels of the model.
+
+    Raises:
+        InputError: it has others; ``where`` names the data set, ``checkpoint`` the model.
+    """
+    for what, there, expected in (
+        ("tracks", split.tracks, model.in_channels),
+        ("labels a message", split.label.shape[1], model.head.out_features),
+    ):
+        if there != expected:
+            raise InputError(
+                f"{where}: {there} {what}, but {checkpoint} has {expected}; use the data set the model was trained for"
+            )
+
+
 @torch.no_grad()
 def predict(model: Predictor, split: Split, batch_size: int = 64) -> np.ndarray:
     """Return predictions float32 (n, targets), on the scale the model was trained on, in evaluation mode.

@@ -30,11 +30,10 @@ def evaluate_command(doc: str | None, results: Path, argv: list[str] | None) -> 
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        nargs="+",
-        action="extend",
+        action="append",
         default=[],
         metavar="FILE",
-        help="other files than the model's own; the predictions of several are averaged, and each is judged too",
+        help="another file than the model's own; given several times, the predictions are averaged and each is judged",
     )
     parser.add_argument("--split", choices=SPLITS, default="test", help="default: test")
     parser.add_argument("--no-baseline", action="store_true", help="without the ridge regression on k-mers")

@@ -1,0 +1,1 @@
+"""Contribution: does a neuron raise or lower what the model predicts?"""

@@ -1,0 +1,67 @@
+"""The motif of a neuron, from the files of motif_discovery."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from utils.activation import WindowNetwork
+from utils.motif import consensus, information, iupac_consensus, segments, to_ppm
+
+SAME = 1e-3  # share of the activation by which a stored one may differ from that of the network now
+
+
+@dataclass(frozen=True)
+class NeuronMotif:
+    """The strongest segment of the part whose consensus fires most, as the index pages of motif_discovery show it.
+
+    Attributes:
+        pfm: counts float64 (4, width); None where there is no motif.
+        start: of the segment in the receptive field, 0-based.
+        word: its IUPAC consensus.
+        ratio: activation of the part's consensus over the part's maximum.
+        note: why there is no motif.
+    """
+
+    pfm: np.ndarray | None = None
+    start: int = 0
+    word: str = ""
+    ratio: float = np.nan
+    note: str = ""
+
+
+def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) -> NeuronMotif:
+    """Return the motif of a neuron (counted from 1), or a note that says why there is none.
+
+    Of all parts that have an informative segment the one whose consensus has the highest activation, and of its
+    segments the one with the most information. The stored activation of the best consensus must be the network's:
+    motifs of other weights are refused.
+    """
+    if not path.is_file():
+        return NeuronMotif(note="no motif yet: run motif_discovery")
+    try:
+        with h5py.File(path, "r") as file:
+            pfm, activation = file["pfm"][:].astype(np.float64), file["consensus_activation"][:]
+            highest = file["max_activation"][:]
+    except (OSError, KeyError):
+        return NeuronMotif(note="damaged motif file: run motif_discovery again")
+    if not len(pfm):
+        return NeuronMotif(note="motif_discovery found no motif")
+    part = int(activation.argmax())
+    ppm = to_ppm(pfm[part])
+    if ppm.shape[1] != network.model.receptive_field(layer):
+        return NeuronMotif(note="motif of another network: run motif_discovery again")
+    window = torch.from_numpy(consensus(ppm))[None]
+    now = float(network.activation(window, layer, torch.tensor([neuron - 1]))[0])
+    if abs(now - activation[part]) > SAME * max(1.0, abs(now)):
+        return NeuronMotif(note="motif of other weights: run motif_discovery again")
+    for part in np.argsort(-activation, kind="stable"):
+        ppm = to_ppm(pfm[part])
+        found, bits = segments(ppm), information(ppm)
+        if found:
+            start, end = max(found, key=lambda one: bits[one[0] : one[1]].sum())
+            ratio = float(activation[part] / highest[part])
+            return NeuronMotif(pfm[part][:, start:end], start, iupac_consensus(ppm[:, start:end]), ratio)
+    return NeuronMotif(note="no informative segment")

@@ -1,0 +1,1 @@
+"""Stage: how the two motifs of a pair act together."""

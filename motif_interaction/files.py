@@ -1,0 +1,110 @@
+"""Where the files of motif interaction lie, what decides each, and how they are read and written."""
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from motif_interaction.pairs import Pair
+from utils.interpretation_settings import Interpretation
+from utils.runtime import InputError, fingerprint, shown, write_text
+from utils.scan import scan_facts
+
+HERE = Path(__file__).resolve().parent
+VERSION = 1  # of the way pairs are measured
+
+
+def neuron_name(layer: int, neuron: int) -> str:
+    """Return the name of a neuron, counted from 1: ``conv5_neuron2``."""
+    return f"conv{layer}_neuron{neuron}"
+
+
+def fragment_path(work: Interpretation, layer: int, neuron: int) -> Path:
+    """Return where the fragments of a neuron lie."""
+    return HERE / "fragment_location" / work.name / f"{neuron_name(layer, neuron)}_fragment_location.yaml"
+
+
+def pair_folder(work: Interpretation, layer: int, neuron: int, pair: Pair) -> Path:
+    """Return the folder of a pair."""
+    folder = HERE / "results" / "scramble_res" / work.name / neuron_name(layer, neuron)
+    return folder / f"{pair.a.text}_{pair.b.text}"
+
+
+def stats_path(work: Interpretation, layer: int) -> Path:
+    """Return the table of all pairs of a layer."""
+    return HERE / "results" / "stats" / work.name / f"conv{layer}_motif_scramble_stats.csv"
+
+
+def map_path(work: Interpretation, layer: int) -> Path:
+    """Return the interaction map of a layer."""
+    return stats_path(work, layer).with_name(f"conv{layer}_motif_interaction_map.png")
+
+
+def fragment_key(work: Interpretation, layer: int) -> str:
+    """Return the key of everything that decides the fragments of a layer."""
+    chosen = work.settings.model_dump(include={"fragment_threshold", "fragment_choice"})
+    return fingerprint(scan=scan_facts(work, layer)["settings"], **chosen)
+
+
+def pair_key(work: Interpretation, layer: int, neuron: int, pair: Pair) -> str:
+    """Return the key of everything that decides the mutagenesis of a pair."""
+    chosen = work.settings.model_dump(include={"n_draws", "zero_annotation", "seed", "max_sequences", "max_places"})
+    words = [pair.a.words, pair.b.words]
+    return fingerprint(
+        fragments=fragment_key(work, layer), layer=layer, neuron=neuron, words=words, version=VERSION, **chosen
+    )
+
+
+def stored_key(path: Path) -> str:
+    """Return the key in the last line of a file, or an empty text where there is none."""
+    if not path.is_file():
+        return ""
+    last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
+    return last.removeprefix("# settings: ") if last.startswith("# settings: ") else ""
+
+
+def write_fragments(path: Path, fragments: dict[int, int], note: str, key: str) -> None:
+    """Write the fragments of a neuron, row of the message -> 0-based start, and a comment."""
+    lines = [f"# {note}"] + [f"Seq{row}_0: {start}" for row, start in fragments.items()]
+    write_text(path, "\n".join([*lines, f"# settings: {key}", ""]))
+
+
+def read_fragments(work: Interpretation, layer: int, neuron: int) -> dict[int, int]:
+    """Read the fragments of a neuron: row of the message in train + valid + test -> 0-based start.
+
+    Raises:
+        InputError: missing, made with other settings, or not such a file.
+    """
+    path = fragment_path(work, layer, neuron)
+    again = f"run bash motif_interaction/script/run_fragment_location.sh {layer} CONFIG"
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no fragments yet; {again}")
+    if stored_key(path) != fragment_key(work, layer):
+        raise InputError(f"{shown(path)}: made with other settings, another checkpoint or data set; {again}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        fragments = {int(name.removeprefix("Seq").rpartition("_")[0]): int(start) for name, start in content.items()}
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+        raise InputError(f"{shown(path)}: not lines such as 'Seq9510_0: 86'; {again} --overwrite") from None
+    wrong = [row for row in fragments if not 0 <= row < len(work.messages)]
+    if wrong:
+        raise InputError(f"{shown(path)}: Seq{wrong[0]}_0 is not one of {len(work.messages)} messages; {again}")
+    return fragments
+
+
+def write_table(path: Path, table: pd.DataFrame, key: str) -> None:
+    """Write a table as CSV; the last line, a comment, holds the key."""
+    write_text(path, table.to_csv(index=False, float_format="%.8g") + f"# settings: {key}\n")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of this stage.
+
+    Raises:
+        InputError: not such a table.
+    """
+    try:
+        return pd.read_csv(path, comment="#")
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise InputError(f"{shown(path)}: not a readable table ({reason}); run again with --overwrite") from None

@@ -1,0 +1,236 @@
+"""Interaction of the motif pairs of neurons: fragments and pairs -> mutagenesis, statistics, interaction map.
+
+Reads fragment_location/MODEL/convN_neuronM_fragment_location.yaml, the pairs of motif_combination_labels/MODEL/
+convN_neuronM.yaml or of the neuron's motifs, the model and its data set. Writes results/scramble_res/MODEL/
+convN_neuronM/A_B/ (fragments.txt, predictions.csv, boxplot.png) and, over all finished pairs of the layer,
+results/stats/MODEL/convN_motif_scramble_stats.csv and convN_motif_interaction_map.png.
+"""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from motif_interaction.files import (
+    HERE,
+    map_path,
+    neuron_name,
+    pair_folder,
+    pair_key,
+    read_fragments,
+    read_table,
+    stats_path,
+    stored_key,
+    write_table,
+)
+from motif_interaction.fragments import command_parser
+from motif_interaction.mutagenesis import measure, per_sequence, without_annotation
+from motif_interaction.pairs import Pair, derive_pairs, read_labels
+from motif_interaction.plots import plot_map, plot_pair
+from motif_interaction.statistics import Measured, is_called, pair_statistics
+from motif_interaction.words import Places, find_pairs
+from utils.config import load_settings, parse_layer, root_files
+from utils.data import Split
+from utils.dense_scan import bases_of_codes
+from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
+from utils.motif import Motif as DatabaseMotif
+from utils.motif import read_meme
+from utils.runtime import InputError, fingerprint, root_path, run_script, shown, write_text
+from utils.sequence import decode
+
+logger = logging.getLogger(__name__)
+
+
+class Layer:
+    """One layer of a model whose pairs are measured.
+
+    Args:
+        work: the model and its messages.
+        layer: counted from 1.
+    """
+
+    def __init__(self, work: Interpretation, layer: int) -> None:
+        work.require_layer(layer)
+        self.work, self.layer = work, layer
+        self.model = work.checkpoint.model
+        self.receptive_field = self.model.receptive_field(layer)
+
+    @cached_property
+    def messages(self) -> Split:
+        """The messages that are predicted."""
+        return without_annotation(self.work.messages) if self.work.settings.zero_annotation else self.work.messages
+
+    @cached_property
+    def database(self) -> list[DatabaseMotif]:
+        """The motifs that name words of a label file."""
+        paths = self.work.settings.motif_database
+        return read_meme(root_files(paths)) if paths else []
+
+    def label_path(self, neuron: int) -> Path:
+        """Where a person's pairs of a neuron lie: from the root, or from the stage folder."""
+        name = Path(self.work.settings.labels) / self.work.name / f"{neuron_name(self.layer, neuron)}.yaml"
+        in_stage = HERE / name
+        return in_stage if in_stage.is_file() else root_path(name)
+
+    def pairs(self, neuron: int) -> list[Pair]:
+        """Return the pairs of a neuron.
+
+        Raises:
+            InputError: there are none; says what is missing.
+        """
+        settings, name = self.work.settings, neuron_name(self.layer, neuron)
+        labels = self.label_path(neuron)
+        if labels.is_file():
+            return read_labels(labels, self.receptive_field, self.database)
+        motifs = root_path(settings.motifs) / self.work.name / f"{name}.h5"
+        matches = root_path(settings.matches) / self.work.name / f"conv{self.layer}" / f"{name}.tsv"
+        return derive_pairs(name, motifs, matches, settings.q_threshold)
+
+    def facts(self, neuron: int, pair: Pair | None = None) -> dict[str, str]:
+        """Return the first columns of the table."""
+        facts = {"task": neuron_name(self.layer, neuron)}
+        if pair:
+            facts |= {"motif_a": pair.a.text, "motif_b": pair.b.text, "name_a": pair.a.name, "name_b": pair.b.name}
+            return facts | {"source": pair.source}
+        return facts | dict.fromkeys(("motif_a", "motif_b", "name_a", "name_b", "source"), "")
+
+    def finished(self, neuron: int, pair: Pair) -> Measured | None:
+        """Return what was measured of a pair with these settings before, None where nothing was."""
+        path = pair_folder(self.work, self.layer, neuron, pair) / "predictions.csv"
+        if stored_key(path) != pair_key(self.work, self.layer, neuron, pair):
+            return None
+        return Measured(self.facts(neuron, pair), read_table(path))
+
+    def places(self, neuron: int, pair: Pair) -> Places:
+        """Return the places in the fragments of a neuron where both motifs of a pair stand.
+
+        Raises:
+            InputError: no fragments, or none with both motifs.
+        """
+        settings, fragments = self.work.settings, read_fragments(self.work, self.layer, neuron)
+        if not fragments:
+            raise InputError("no fragments: the neuron never fires, or nothing exceeds fragment_threshold; lower it")
+        row, start = np.array(list(fragments.items()), dtype=np.int64).T
+        column = start[:, None] + np.arange(self.receptive_field)
+        sequences = bases_of_codes(self.work.messages.codes[row[:, None], column])
+        found = find_pairs(
+            sequences, row, start, pair.a, pair.b, settings.seed, settings.max_sequences, settings.max_places
+        )
+        if not len(found):
+            raise InputError(
+                f"none of {len(row)} fragments holds both motifs without overlap; lower fragment_threshold, or write "
+                "wider words in a label file"
+            )
+        return found
+
+    def measure(self, neuron: int, pair: Pair) -> Measured:
+        """Measure a pair and write its folder."""
+        facts = self.facts(neuron, pair)
+        try:
+            places = self.places(neuron, pair)
+        except InputError as error:
+            return Measured(facts, pd.DataFrame(), str(error))
+        settings = self.work.settings
+        table = per_sequence(
+            measure(
+                self.model, self.messages, places, pair.a, pair.b, settings.n_draws, settings.seed, self.layer, neuron
+            )
+        )
+        if table.empty:
+            return Measured(facts, table, "no replacement breaks these motifs without creating them; narrow the words")
+        table.insert(1, "id", [self.work.messages.id[row] for row in table["sequence"]])
+        folder = pair_folder(self.work, self.layer, neuron, pair)
+        self.write_fragments(folder / "fragments.txt", neuron, table)
+        plot_pair(folder / "boxplot.png", table, pair.a.name or pair.a.text, pair.b.name or pair.b.text, facts["task"])
+        write_table(folder / "predictions.csv", table, pair_key(self.work, self.layer, neuron, pair))
+        return Measured(facts, table)
+
+    def write_fragments(self, path: Path, neuron: int, table: pd.DataFrame) -> None:
+        """Write the fragments with both motifs of a pair, a line each: name, start, id, sequence."""
+        fragments = read_fragments(self.work, self.layer, neuron)
+        lines = []
+        for row, name in zip(table["sequence"], table["id"], strict=True):
+            start = fragments[row]
+            text = decode(bases_of_codes(self.work.messages.codes[row, start : start + self.receptive_field]))
+            lines.append(f"Seq{row}_0: {start}\t{name}\t{text}")
+        write_text(path, "\n".join([*lines, ""]))
+
+
+def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -> dict[int, list[Measured]]:
+    """Return the measured pairs of neurons (counted from 1); what was finished before is read."""
+    work: list[tuple[int, Pair | None, str]] = []
+    for neuron in neurons:
+        try:
+            read_fragments(layer.work, layer.layer, neuron)
+            work += [(neuron, pair, "") for pair in layer.pairs(neuron)]
+        except InputError as error:
+            work.append((neuron, None, str(error)))
+    found: dict[int, list[Measured]] = {neuron: [] for neuron in neurons}
+    bar = tqdm(work, desc=f"conv{layer.layer}: pairs", mininterval=0.5)
+    for neuron, pair, note in bar:
+        if pair is None:
+            found[neuron].append(Measured(layer.facts(neuron), pd.DataFrame(), note))
+            continue
+        done = None if overwrite else layer.finished(neuron, pair)
+        found[neuron].append(done or layer.measure(neuron, pair))
+    return found
+
+
+def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measured]]:
+    """Return the finished pairs of the other neurons of the layer: runs over parts of it give the table of all."""
+    found: dict[int, list[Measured]] = {}
+    for neuron in range(1, layer.model.channels + 1):
+        if neuron not in neurons:
+            try:
+                done = [layer.finished(neuron, pair) for pair in layer.pairs(neuron)]
+            except InputError:
+                continue
+            found[neuron] = [one for one in done if one]
+    return found
+
+
+def run(work: Interpretation, layer_number: int, first: int, last: int, overwrite: bool = False) -> None:
+    """Measure the pairs of neurons ``first`` to ``last`` (half-open, counted from 0) and write table and map."""
+    layer = Layer(work, layer_number)
+    if not 0 <= first < last <= layer.model.channels:
+        raise InputError(
+            f"neurons: {first} to {last} is no range within 0 to {layer.model.channels} (half-open, counted from 0)"
+        )
+    neurons = list(range(first + 1, last + 1))
+    measured = measure_neurons(layer, neurons, overwrite) | finished_elsewhere(layer, neurons)
+    pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
+    table, scale = pair_statistics(pairs, work.settings)
+    path = stats_path(work, layer_number)
+    key = fingerprint(settings=work.settings.model_dump(), pairs=len(pairs))
+    plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
+    write_table(path, table, key)
+    tested, called = (table["class"] != "").sum(), table["class"].map(is_called)
+    fitted = "" if scale.fitted else "; too few single effects for the control of linearity"
+    logger.info(
+        "%s: %d pairs tested, %d called, of which %d survive on the linear scale%s",
+        shown(path), tested, called.sum(), (table["survives"] == "yes").sum(), fitted,
+    )  # fmt: skip
+    for note, tasks in table[table["note"] != ""].groupby("note", sort=False)["task"]:
+        logger.warning("%s: %s", ", ".join(dict.fromkeys(tasks)), note)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = command_parser(__doc__)
+    parser.add_argument("--first", type=int, required=True, help="first neuron, counted from 0")
+    parser.add_argument("--last", type=int, required=True, help="last neuron, counted from 0, not included")
+    arguments = parser.parse_args(argv)
+
+    def start() -> None:
+        settings = load_settings(InteractionSettings, arguments.config, arguments.overrides)
+        work = open_interpretation(settings)
+        run(work, parse_layer(arguments.layer), arguments.first, arguments.last, arguments.overwrite)
+
+    run_script(start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The pairs of a neuron: from a person's label file, else segments of its motifs that stand in one part.
+
+A derived word has a letter per column: the fewest bases that hold more than 3/4 of the probability, N where these are
+three or four (``utils.motif.iupac_consensus``). Its ends are cut, the less informative one first, while it has more
+than 12 nt or 12 bits (2 per base, 1 per choice of two: longer words stand in hardly any fragment), and so are N at
+its ends. A word of under 4 nt or under 6 bits stands everywhere and is none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from motif_interaction.words import Motif, read_word
+from utils import motif as matrices
+from utils.config import read_yaml
+from utils.runtime import InputError, shown
+from utils.sequence import IUPAC, iupac_ppm
+from utils.tomtom import tomtom
+
+SHORTEST, LONGEST = 4, 12  # nt of a word
+FEWEST_BITS, MOST_BITS = 6.0, 12.0  # of a word
+MOST_PAIRS = 8  # derived from one neuron: those of the most sequences
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two motifs that may act together.
+
+    Attributes:
+        a: one motif.
+        b: the other one.
+        source: ``labels`` or ``motifs``.
+    """
+
+    a: Motif
+    b: Motif
+    source: str
+
+
+def bits(word: str) -> float:
+    """Return the information of an IUPAC word: 2 less log2 of the bases, summed over its letters."""
+    return float(sum(2 - np.log2(len(IUPAC[letter])) for letter in word))
+
+
+def word_of(ppm: np.ndarray) -> str | None:
+    """Return the IUPAC word of a segment (4, width), or None where it says too little."""
+    word = "".join("N" if len(IUPAC[letter]) > 2 else letter for letter in matrices.iupac_consensus(ppm))
+    column, start, end = matrices.information(ppm), 0, len(word)
+    while end > start and (
+        word[start] == "N" or word[end - 1] == "N" or end - start > LONGEST or bits(word[start:end]) > MOST_BITS
+    ):
+        at_start = word[end - 1] != "N" and (word[start] == "N" or column[start] < column[end - 1])
+        start, end = (start + 1, end) if at_start else (start, end - 1)
+    word = word[start:end]
+    return word if len(word) >= SHORTEST and bits(word) >= FEWEST_BITS else None
+
+
+def read_labels(path: Path, receptive_field: int, database: Sequence[matrices.Motif] = ()) -> list[Pair]:
+    """Read the pairs that a person has written for a neuron.
+
+    Args:
+        path: YAML such as ``combination1: {motifA: [TGTANA], motifB: [GGAC]}``; IUPAC, T or U.
+        receptive_field: nt of a fragment.
+        database: motifs that name the words.
+
+    Raises:
+        InputError: an unknown letter, one motif only, a motif longer than the fragment, or no pair.
+    """
+    content = read_yaml(path)
+    pairs = []
+    for name, combination in content.items():
+        where = f"{shown(path)}: {name}"
+        if not isinstance(combination, dict) or len(combination) != 2:
+            found = len(combination) if isinstance(combination, dict) else "no"
+            raise InputError(f"{where}: {found} motifs; write two, as in {{motifA: [UGUANA], motifB: [GGAC]}}")
+        motifs = []
+        for key, words in combination.items():
+            words = [words] if isinstance(words, str) else words
+            if not isinstance(words, list) or not words:
+                raise InputError(f"{where}: {key} is {words!r}; write a list of words such as [UGUANA]")
+            words = tuple(dict.fromkeys(read_word(word, f"{where}: {key}") for word in words))
+            motifs.append(Motif(words))
+        total = sum(min(map(len, motif.words)) for motif in motifs)
+        if total > receptive_field:
+            raise InputError(f"{where}: the two motifs are {total} nt, longer than the fragment of {receptive_field}")
+        pairs.append(Pair(*motifs, "labels"))
+    if not pairs:
+        raise InputError(f"{shown(path)}: no pair; write combination1: {{motifA: [UGUANA], motifB: [GGAC]}}")
+    names = word_names([word for pair in pairs for motif in (pair.a, pair.b) for word in motif.words], database)
+    return [
+        Pair(*(Motif(one.words, next((names[word] for word in one.words if word in names), "")) for one in (p.a, p.b)),
+             "labels")
+        for p in pairs
+    ]  # fmt: skip
+
+
+def word_names(words: Sequence[str], database: Sequence[matrices.Motif], q_threshold: float = 0.05) -> dict[str, str]:
+    """Return the database's name of each word that matches a motif of it by Tomtom."""
+    queries = [matrices.Motif(word, "", iupac_ppm(word)) for word in dict.fromkeys(words)]
+    table = tomtom(queries, list(database), q_threshold, n_jobs=1)
+    names = {motif.name: motif.alt or motif.name for motif in database}
+    return {row["Query_ID"]: names[row["Target_ID"]] for _, row in table[::-1].iterrows()}
+
+
+def read_match_names(path: Path, q_threshold: float) -> dict[str, str]:
+    """Return the best database match of each segment, from Tomtom's table; columns are found by their names.
+
+    Where the table is not there or lists nothing up to the threshold, a segment has no name.
+
+    Raises:
+        InputError: not such a table.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        table = pd.read_csv(path, sep="\t", comment="#")
+        table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
+        return dict(zip(table["Query_ID"], table["Target_ID"].astype(str), strict=True))
+    except (KeyError, ValueError, TypeError):
+        raise InputError(f"{shown(path)}: not a Tomtom table; run motif_discovery.match again") from None
+
+
+def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.05) -> list[Pair]:
+    """Return the pairs of segments that stand in one part of a neuron's motifs, those of the most sequences first.
+
+    Args:
+        name: of the neuron, such as ``conv5_neuron2``.
+        motifs: its parts (.h5 of motif_discovery).
+        matches: Tomtom's table of its segments.
+        q_threshold: of a match that names a segment.
+
+    Raises:
+        InputError: no motifs yet, damaged, the neuron never fires, or no part has two segments that say enough.
+    """
+    if not motifs.is_file():
+        raise InputError(f"{shown(motifs)}: no motifs of this neuron; run motif_discovery, or write a label file")
+    try:
+        with h5py.File(motifs, "r") as file:
+            pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
+            maximum = float(file.attrs["maximum"])
+    except (OSError, KeyError) as error:
+        raise InputError(f"{shown(motifs)}: damaged motifs ({str(error)[:80]}); cluster again") from None
+    if maximum <= 0:
+        raise InputError(f"{name} never fires: it has no motifs and no pairs")
+    names = read_match_names(matches, q_threshold)
+    weight: dict[tuple[str, str], int] = {}
+    name_of: dict[str, str] = {}
+    for pfm, path, size in zip(pfms, paths, sizes, strict=True):
+        ppm = matrices.to_ppm(pfm)
+        words = []
+        for start, end in matrices.segments(ppm):
+            word = word_of(ppm[:, start:end])
+            if word:
+                words.append(word)
+                found = names.get(f"{name}_{path}_{start}-{end}", "")
+                name_of[word] = name_of.get(word) or found
+        for one, other in {tuple(sorted(pair)) for pair in combinations(words, 2)}:
+            weight[one, other] = weight.get((one, other), 0) + int(size)
+    if not weight:
+        raise InputError(
+            f"{shown(motifs)}: no part has two segments of at least {SHORTEST} nt and {FEWEST_BITS:g} bits"
+        )
+    order = sorted(weight, key=lambda words: (-weight[words], words))[:MOST_PAIRS]
+    return [Pair(Motif((one,), name_of[one]), Motif((other,), name_of[other]), "motifs") for one, other in order]

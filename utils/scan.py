@@ -1,0 +1,193 @@
+"""The scan of a data set, shared by motif_contribution and motif_interaction -> maxact_from_trainSet/MODEL/convN.h5.
+
+What is computed says ``utils.dense_scan``; here are the files, and how a stopped scan goes on.
+"""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from utils.activation import WindowNetwork
+from utils.config import load_settings
+from utils.dense_scan import bases_of_codes, scan_messages
+from utils.interpretation_settings import (
+    InteractionSettings,
+    Interpretation,
+    chosen_layers,
+    layers_parser,
+    open_interpretation,
+)
+from utils.runtime import ROOT, InputError, atomic_path, fingerprint, run_script, shown
+
+logger = logging.getLogger(__name__)
+
+SCANS = ROOT / "motif_contribution" / "maxact_from_trainSet"
+BLOCK_NUCLEOTIDES = 2**20  # of the messages whose scan is kept when a run is stopped
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The scan of a layer.
+
+    Attributes:
+        layer: counted from 1.
+        receptive_field: nt, the length of every window.
+        maximum: float32 (messages, neurons), train, valid and test in this order; minus infinity without a window.
+        start: int32 (messages, neurons), 0-based; -1 without a window.
+        neuron_maximum: float32 (neurons,), over the training set.
+        neuron_row: int64 (neurons,), the training message that has it; -1 where no message has a window.
+        neuron_start: int64 (neurons,), its window.
+    """
+
+    layer: int
+    receptive_field: int
+    maximum: np.ndarray
+    start: np.ndarray
+    neuron_maximum: np.ndarray
+    neuron_row: np.ndarray
+    neuron_start: np.ndarray
+
+
+def summarise(layer: int, receptive_field: int, maximum: np.ndarray, start: np.ndarray, n_train: int) -> Scan:
+    """Return a scan with the maximum of each neuron over the first ``n_train`` messages (of equal ones the first)."""
+    row, neurons = maximum[:n_train].argmax(axis=0), np.arange(maximum.shape[1])
+    highest, first = maximum[row, neurons], start[row, neurons].astype(np.int64)
+    return Scan(layer, receptive_field, maximum, start, highest, np.where(first >= 0, row, -1), first)
+
+
+def scan_path(model_name: str, layer: int) -> Path:
+    """Return where the scan of a layer lies."""
+    return SCANS / model_name / f"conv{layer}.h5"
+
+
+def scan_facts(work: Interpretation, layer: int) -> dict[str, object]:
+    """Return what decides a scan."""
+    facts = {"checkpoint_sha256": work.checkpoint.sha256, "dataset_sha256": work.dataset_sha256, "layer": layer}
+    return facts | {"settings": fingerprint(scan=1, **facts)}
+
+
+def write_scan(path: Path, scan: Scan, work: Interpretation) -> None:
+    """Write a scan whole or not at all."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for name in ("maximum", "start"):
+            file.create_dataset(f"message_{name}", data=getattr(scan, name), compression="gzip", compression_opts=1)
+        for name in ("neuron_maximum", "neuron_row", "neuron_start"):
+            file[name] = getattr(scan, name)
+        facts = {**scan_facts(work, scan.layer), "model": work.name, "receptive_field": scan.receptive_field}
+        facts |= {f"{split}_rows": rows for split, rows in work.rows.items()}
+        facts |= {"positions": work.positions, "coordinates": "0-based start of the window in the message"}
+        for key, value in facts.items():
+            file.attrs[key] = value
+
+
+def is_finished(work: Interpretation, layer: int) -> bool:
+    """Return whether the scan of a layer is there and of this checkpoint and data set."""
+    try:
+        with h5py.File(scan_path(work.name, layer), "r") as file:
+            return file.attrs.get("settings") == scan_facts(work, layer)["settings"]
+    except OSError:
+        return False
+
+
+def read_scan(work: Interpretation, layer: int) -> Scan:
+    """Read the scan of a layer.
+
+    Raises:
+        InputError: there is none, it is damaged, or it is of another checkpoint or data set.
+    """
+    path = scan_path(work.name, layer)
+    again = f"run bash motif_contribution/script/run_search_maxact.sh {layer} {layer} CONFIG"
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no scan of conv{layer} yet; {again}")
+    facts = scan_facts(work, layer)
+    try:
+        with h5py.File(path, "r") as file:
+            for key, what in (("checkpoint_sha256", "checkpoint"), ("dataset_sha256", "data set")):
+                if file.attrs[key] != facts[key]:
+                    raise InputError(f"{shown(path)}: a scan of another {what} than that of {work.name} now; {again}")
+            if file.attrs["settings"] != facts["settings"]:
+                raise InputError(f"{shown(path)}: a scan of another version; {again}")
+            columns = [file[key][:] for key in ("message_maximum", "message_start")]
+            columns += [file[key][:] for key in ("neuron_maximum", "neuron_row", "neuron_start")]
+            return Scan(layer, int(file.attrs["receptive_field"]), *columns)
+    except (OSError, KeyError) as error:
+        raise InputError(f"{shown(path)}: damaged scan ({str(error)[:80]}); {again} --overwrite") from None
+
+
+def blocks_of_rows(length: np.ndarray, nucleotides: int) -> list[slice]:
+    """Return consecutive messages, together at most so many nucleotides (or a single message)."""
+    blocks, first, total = [], 0, 0
+    for row, size in enumerate(length.tolist()):
+        if row > first and total + size > nucleotides:
+            blocks.append(slice(first, row))
+            first, total = row, 0
+        total += size
+    return [*blocks, slice(first, len(length))]
+
+
+def run_scan(work: Interpretation, layers: Sequence[int], overwrite: bool = False) -> None:
+    """Scan the data set for layers in one pass and write a file for each; a stopped scan goes on after its last block.
+
+    Raises:
+        InputError: no training message is as long as a layer's receptive field.
+    """
+    model, messages = work.checkpoint.model, work.messages
+    longest = int(messages.length[: work.rows["train"]].max())
+    for layer in layers:
+        if longest < model.receptive_field(layer):
+            raise InputError(
+                f"layer: conv{layer} sees {model.receptive_field(layer)} nt, but the longest training message of "
+                f"{shown(work.dataset)} has {longest}; choose lower layers"
+            )
+    waiting = [layer for layer in layers if overwrite or not is_finished(work, layer)]
+    if not waiting:
+        logger.info("the scans are there already; --overwrite computes them again")
+        return
+    parts = {
+        layer: scan_path(work.name, layer).with_name(f".part-conv{layer}-{scan_facts(work, layer)['settings']}")
+        for layer in waiting
+    }
+    if overwrite:
+        for folder in parts.values():
+            shutil.rmtree(folder, ignore_errors=True)
+    network = WindowNetwork(model, next(model.parameters()).device)
+    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {layer: [] for layer in waiting}
+    label = f"scan conv{waiting[0]}" + (f" to conv{waiting[-1]}" if len(waiting) > 1 else "")
+    with tqdm(total=int(messages.length.sum()), desc=label, unit="nt", unit_scale=True, mininterval=0.5) as bar:
+        for rows in blocks_of_rows(messages.length, BLOCK_NUCLEOTIDES):
+            names = {layer: folder / f"rows_{rows.start}-{rows.stop}.npz" for layer, folder in parts.items()}
+            missing = [layer for layer, name in names.items() if not name.is_file()]
+            new = scan_messages(network, bases_of_codes(messages.codes[rows]), missing) if missing else {}
+            for layer, name in names.items():
+                if layer in new:
+                    with atomic_path(name) as temporary:
+                        np.savez(temporary, maximum=new[layer][0], start=new[layer][1])
+                    found[layer].append(new[layer])
+                else:
+                    with np.load(name) as file:
+                        found[layer].append((file["maximum"], file["start"]))
+            bar.update(int(messages.length[rows].sum()))
+    for layer, blocks in found.items():
+        maximum, start = (np.concatenate(one) for one in zip(*blocks, strict=True))
+        field, path = model.receptive_field(layer), scan_path(work.name, layer)
+        write_scan(path, summarise(layer, field, maximum, start, work.rows["train"]), work)
+        for folder in path.parent.glob(f".part-conv{layer}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        logger.info("wrote %s", shown(path))
+
+
+def scan_command(doc: str | None, argv: list[str] | None) -> None:
+    """Command line of the scan, the same in both stages."""
+    arguments = layers_parser(doc).parse_args(argv)
+
+    def start() -> None:
+        work = open_interpretation(load_settings(InteractionSettings, arguments.config, arguments.overrides))
+        run_scan(work, chosen_layers(work, arguments.first, arguments.last), arguments.overwrite)
+
+    run_script(start)

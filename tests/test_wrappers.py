@@ -32,6 +32,7 @@ def copy(tmp_path_factory):
 def run(folder, *command, status=0):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("PYTHONPATH", None)
+    environment["OMP_NUM_THREADS"] = "1"  # other tests run beside
     done = subprocess.run(["bash", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stderr
     return done

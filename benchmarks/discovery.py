@@ -22,7 +22,7 @@ CONFIGS = ROOT / "configs" / "interpreting"
 RUNS = {
     "quick": (2, "1-4", CONFIGS / "hl_predictor_quick_start.yaml"),
     "conv5": (5, "12", CONFIGS / "hl_predictor_yeast.yaml"),
-    "conv7": (7, "11", CONFIGS / "hl_predictor_yeast.yaml"),
+    "conv7": (7, "36", CONFIGS / "hl_predictor_yeast.yaml"),
 }
 
 

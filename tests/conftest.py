@@ -38,3 +38,15 @@ def one_line():
         return text
 
     return check
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return a function that writes a table."""
+
+    def write(text, name="table.csv"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write

@@ -17,18 +17,6 @@ YEAST = (
 )
 
 
-@pytest.fixture
-def table(tmp_path):
-    """Return a function that writes a table."""
-
-    def write(text, name="table.csv"):
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def settings_of(source, output, reader, **more):
     """Return the settings of a data set of one of the tables."""
     return SCHEMAS[reader](source=str(source), reader=reader, output=str(output), **{"max_length": 16, **more})

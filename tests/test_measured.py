@@ -40,18 +40,6 @@ def texts_of(messages, tracks=6):
     return [decode(row) for row in from_one_hot(unpack_tracks(messages.codes, tracks))]
 
 
-@pytest.fixture
-def table(tmp_path):
-    """Return a function that writes a table."""
-
-    def write(text, name="table.csv"):
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return write
-
-
 # -- readers on tiny tables --------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from utils.motif import consensus, pfm_of, to_ppm
 
 FIT_VALUES = 2**21  # numbers in a k-means fit: at most 8 MiB
 PROJECTED = 128  # dimensions of a k-means fit
-ASSIGN_VALUES = 2**24  # numbers in a block that is assigned to centres
+ASSIGN_VALUES = 2**20  # numbers in a block that is assigned to centres
 
 
 @dataclass(frozen=True)

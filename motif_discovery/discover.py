@@ -74,9 +74,10 @@ def run_layer(discovery: Discovery, neurons: list[int], processes: int, overwrit
 
 def run_workers(discovery: Discovery, waiting: list[int], processes: int, overwrite: bool, label: str) -> None:
     """Give disjoint blocks of neurons to worker processes, under one progress bar."""
-    blocks = sample.blocks(discovery, waiting, limit=-(-len(waiting) // processes))
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, initializer=_start_worker, initargs=(processes,)) as pool:
+    blocks = sample.blocks(discovery, waiting, processes)
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([step.__name__ for step in (sample, cluster, match, report)])  # in memory once
+    with ProcessPoolExecutor(processes, server, initializer=_start_worker, initargs=(processes,)) as pool:
         jobs = {pool.submit(_work, discovery.settings, discovery.layer, block, overwrite) for block in blocks}
         try:
             with tqdm(total=len(waiting), desc=label, mininterval=0.5) as bar:

@@ -1,7 +1,5 @@
 """Sample the sequences that fire each neuron -> maxactivation_samples/MODEL/convN_neuronM.h5."""
 
-import math
-
 from tqdm import tqdm
 
 from motif_discovery.files import Sample, unfinished, write_sample
@@ -12,11 +10,15 @@ from utils.runtime import run_script
 BLOCK_SAMPLES = 2**27  # bytes of stored sequences in a block of neurons
 
 
-def blocks(discovery: Discovery, neurons: list[int], limit: int | None = None) -> list[list[int]]:
-    """Return the neurons in blocks that are sampled at once, as large as the settings and the memory allow."""
+def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list[list[int]]:
+    """Return the neurons in blocks that are sampled at once, as large as the settings and the memory allow.
+
+    Processes share what is allowed, so that more of them need little more memory.
+    """
     field = discovery.receptive_field
     stored = 20 * (field * 20 // 100 * 100 + 100) * field
-    size = max(1, min(discovery.settings.neurons_at_once, BLOCK_SAMPLES // stored, limit or math.inf))
+    allowed = min(discovery.settings.neurons_at_once, BLOCK_SAMPLES // stored) // processes
+    size = max(1, min(allowed, -(-len(neurons) // processes)))
     return [neurons[start : start + size] for start in range(0, len(neurons), size)]
 
 

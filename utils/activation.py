@@ -15,7 +15,7 @@ from utils.sequence import N, one_hot
 
 LONGEST_WORD = 9  # of which a table of all words is made: 4^9 x 64 channels are 64 MiB
 ROWS = 64  # batches hold a multiple of so many windows
-POSITIONS_AT_ONCE = 2**16  # bounds the memory of a batch: 64 channels of this many positions are 16 MiB
+POSITIONS_AT_ONCE = 2**14  # bounds the memory of a batch: 64 channels of this many positions are 4 MiB
 
 
 class WindowNetwork:
@@ -40,12 +40,12 @@ class WindowNetwork:
         """Return the second convolution's output (4^w, channels) for every word of its receptive field w."""
         if self._table is None:
             width = self.model.receptive_field(2)
-            parts = []
-            for start in range(0, 4**width, 2**15):
-                words = torch.arange(start, min(start + 2**15, 4**width), device=self.device)
+            table = torch.empty(4**width, self.model.channels, device=self.device)
+            for start in range(0, 4**width, 2**12):
+                words = torch.arange(start, min(start + 2**12, 4**width), device=self.device)
                 digits = 4 ** torch.arange(width - 1, -1, -1, device=self.device)
-                parts.append(self._map_from_bases(one_hot(words[:, None] // digits % 4), 2)[:, :, 0, 0])
-            self._table = torch.cat(parts)
+                table[words] = self._map_from_bases(one_hot(words[:, None] // digits % 4), 2)[:, :, 0, 0]
+            self._table = table
         return self._table
 
     def _map_from_bases(self, X: torch.Tensor, layer: int) -> torch.Tensor:

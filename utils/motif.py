@@ -15,6 +15,7 @@ import numpy as np
 from utils.runtime import InputError, shown, write_text
 from utils.sequence import IUPAC_OF_BASES
 
+ROWS = 4096  # sequences counted at once
 _LETTER_OF_BASES = np.array(  # of the sum of 1 for A, 2 for C, 4 for G, 8 for U
     [IUPAC_OF_BASES.get("".join(base for bit, base in enumerate("ACGU") if bits >> bit & 1), "") for bits in range(16)]
 )
@@ -43,7 +44,11 @@ def pfm_of(indices: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     Weights (n,) make some sequences count more than others; they are scaled so that n sequences still count as n.
     """
     weight = np.ones(len(indices)) if weight is None else weight.astype(np.float64) * (len(weight) / weight.sum())
-    return np.stack([weight @ (indices == base) for base in range(4)])
+    counts = np.zeros((4, indices.shape[1]))
+    for rows in range(0, len(indices), ROWS):
+        part = indices[rows : rows + ROWS]
+        counts += np.stack([weight[rows : rows + ROWS] @ (part == base) for base in range(4)])
+    return counts
 
 
 def to_ppm(pfm: np.ndarray) -> np.ndarray:

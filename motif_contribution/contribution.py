@@ -98,6 +98,11 @@ def row_per_neuron(table: pd.DataFrame, targets: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns | {key: first[key] for key in COUNTS})
 
 
+def table_path(work: Interpretation) -> Path:
+    """Return the table of a model, a row per neuron."""
+    return RESULTS / f"{work.name}_neuron_contribution.csv"
+
+
 def layers_to_keep(path: Path, work: Interpretation) -> list[int]:
     """Return the layers of an earlier table of the same checkpoint and data set whose scans are still there."""
     try:
@@ -127,7 +132,7 @@ def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.
         InputError: a layer has no scan of this checkpoint and data set.
     """
     name, settings = work.name, work.settings
-    path = RESULTS / f"{name}_neuron_contribution.csv"
+    path = table_path(work)
     scans = {layer: read_scan(work, layer) for layer in layers}
     for layer in [] if overwrite else layers_to_keep(path, work):
         scans.setdefault(layer, read_scan(work, layer))

@@ -23,6 +23,7 @@ class NeuronMotif:
         word: its IUPAC consensus.
         ratio: activation of the part's consensus over the part's maximum.
         note: why there is no motif.
+        segment: its name without the neuron's, ``PATH_START-END``: branches of the part, place in the window.
     """
 
     pfm: np.ndarray | None = None
@@ -30,6 +31,7 @@ class NeuronMotif:
     word: str = ""
     ratio: float = np.nan
     note: str = ""
+    segment: str = ""
 
 
 def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) -> NeuronMotif:
@@ -44,7 +46,7 @@ def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) ->
     try:
         with h5py.File(path, "r") as file:
             pfm, activation = file["pfm"][:].astype(np.float64), file["consensus_activation"][:]
-            highest = file["max_activation"][:]
+            highest, paths = file["max_activation"][:], file["path"].asstr()[:]
     except (OSError, KeyError):
         return NeuronMotif(note="damaged motif file: run motif_discovery again")
     if not len(pfm):
@@ -63,5 +65,6 @@ def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) ->
         if found:
             start, end = max(found, key=lambda one: bits[one[0] : one[1]].sum())
             ratio = float(activation[part] / highest[part])
-            return NeuronMotif(pfm[part][:, start:end], start, iupac_consensus(ppm[:, start:end]), ratio)
+            word, segment = iupac_consensus(ppm[:, start:end]), f"{paths[part]}_{start}-{end}"
+            return NeuronMotif(pfm[part][:, start:end], start, word, ratio, segment=segment)
     return NeuronMotif(note="no informative segment")

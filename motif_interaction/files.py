@@ -55,6 +55,11 @@ def pair_key(work: Interpretation, layer: int, neuron: int, pair: Pair) -> str:
     )
 
 
+def stats_key(work: Interpretation, layer: int) -> str:
+    """Return the key of everything that decides the table of a layer, but the neurons that are in it."""
+    return fingerprint(settings=work.settings.model_dump(), fragments=fragment_key(work, layer), version=VERSION)
+
+
 def stored_key(path: Path) -> str:
     """Return the key in the last line of a file, or an empty text where there is none."""
     if not path.is_file():

@@ -22,6 +22,7 @@ from motif_interaction.files import (
     pair_key,
     read_fragments,
     read_table,
+    stats_key,
     stats_path,
     stored_key,
     write_table,
@@ -38,7 +39,7 @@ from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.motif import Motif as DatabaseMotif
 from utils.motif import read_meme
-from utils.runtime import InputError, fingerprint, root_path, run_script, shown, write_text
+from utils.runtime import InputError, root_path, run_script, shown, write_text
 from utils.sequence import decode
 
 logger = logging.getLogger(__name__)
@@ -204,9 +205,8 @@ def run(work: Interpretation, layer_number: int, first: int, last: int, overwrit
     pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
     table, scale = pair_statistics(pairs, work.settings)
     path = stats_path(work, layer_number)
-    key = fingerprint(settings=work.settings.model_dump(), pairs=len(pairs))
     plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
-    write_table(path, table, key)
+    write_table(path, table, stats_key(work, layer_number))
     tested, called = (table["class"] != "").sum(), table["class"].map(is_called)
     fitted = "" if scale.fitted else "; too few single effects for the control of linearity"
     logger.info(

@@ -18,6 +18,7 @@ from scipy.stats import false_discovery_control, ttest_ind
 import motif_contribution.contribution as stage
 import motif_contribution.predictions
 import utils.scan
+from figures import biology_tables
 from motif_contribution.comparison import SMALLEST_P, compare, verdicts
 from motif_contribution.motifs import NeuronMotif, neuron_motif
 from motif_contribution.page import contribution_page
@@ -33,6 +34,7 @@ from utils.runtime import ROOT, InputError
 from utils.scan import Scan, run_scan, scan_path, summarise
 from utils.sequence import decode, encode
 from utils.statistics import q_values
+from utils.tomtom import COLUMNS
 
 WORDS = ["UGUAA", "GGACU", "CACCA", "AAAAA"]  # lowers, raises, does nothing, and never stands in full
 
@@ -387,6 +389,7 @@ def write_motif(path, network, words, neuron, activation=None):
         file["pfm"] = np.stack([(window == np.arange(4)[:, None]) * 20.0 for window in windows]).astype(np.float32)
         file["consensus_activation"] = now if activation is None else np.array(activation, dtype=np.float32)
         file["max_activation"] = np.full(len(words), 5.0, dtype=np.float32)
+        file.create_dataset("path", data=[str(part) for part in range(len(words))], dtype=h5py.string_dtype())
 
 
 def test_the_motif_is_of_the_part_whose_consensus_fires_most(tmp_path):
@@ -421,7 +424,36 @@ def test_motifs_that_are_not_there_or_of_other_weights_are_said(tmp_path):
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["pfm"] = np.zeros((0, 4, 5))
         file["consensus_activation"] = file["max_activation"] = np.zeros(0)
+        file.create_dataset("path", shape=(0,), dtype=h5py.string_dtype())
     assert neuron_motif(tmp_path / "m.h5", network, 1, 1) == NeuronMotif(note="motif_discovery found no motif")
+
+
+def test_the_table_to_keep_names_motifs_and_matches(work, tmp_path, one_line):
+    settings = work.settings.model_copy(update={"matches": str(tmp_path / "matches")})
+    with pytest.raises(InputError) as raised:
+        biology_tables.run(settings, [1], tmp_path / "tables")
+    assert "run_contribution.sh 1 1 CONFIG" in one_line(raised)
+    run_scan(work, [1])
+    stage.run(work, [1])
+    network = WindowNetwork(work.checkpoint.model)
+    path = tmp_path / "motifs" / "toy" / "conv1_neuron1.h5"
+    write_motif(path, network, [WORDS[0]], 1)
+    segment = neuron_motif(path, network, 1, 1).segment
+    assert segment == "0_0-5"
+    matches = tmp_path / "matches" / "toy" / "conv1" / "conv1_neuron1.tsv"
+    matches.parent.mkdir(parents=True)
+    row = [f"conv1_neuron1_{segment}", "KNOWN", 0, 1e-6, 1e-4, 1e-4, 5, WORDS[0], WORDS[0], "+"]
+    matches.write_text("\t".join(COLUMNS) + "\n" + "\t".join(map(str, row)) + "\n# settings: x\n")
+    biology_tables.run(settings, [1], tmp_path / "tables")
+    table = pd.read_csv(tmp_path / "tables" / "contribution_toy.csv").set_index("task")
+    assert table.loc["conv1_neuron1", ["motif", "best_match", "contribution"]].tolist() == [
+        WORDS[0], "KNOWN", stage_table(tmp_path).loc["conv1_neuron1", "contribution"]
+    ]  # fmt: skip
+    assert table.loc["conv1_neuron2", "motif"].startswith("no motif yet")
+
+
+def stage_table(tmp_path):
+    return pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv").set_index("task")
 
 
 def test_the_page_holds_everything_and_takes_names_as_text(work, tmp_path):

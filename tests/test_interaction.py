@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from figures import biology_tables
 from motif_interaction import files, fragments, interaction, statistics
 from motif_interaction.mutagenesis import CONTROLS, PREDICTIONS, per_sequence
 from motif_interaction.plots import map_cells, plot_map
@@ -143,6 +144,19 @@ def test_a_run_writes_what_it_says(finished):
     assert len(lines[0].split("\t")[-1]) == 18
     assert (folder / "boxplot.png").stat().st_size > 5000
     assert files.map_path(work, LAYER).stat().st_size > 5000
+
+
+def test_the_table_to_keep_holds_what_was_tested(finished, stage, tmp_path, monkeypatch, caplog):
+    work, _ = finished
+    monkeypatch.setattr(biology_tables, "contribution_table", lambda work, layers: pd.DataFrame({"task": []}))
+    biology_tables.run(work.settings, [LAYER], tmp_path)
+    kept = pd.read_csv(tmp_path / f"interaction_toy_conv{LAYER}.csv")
+    tested = read(work).query("n >= 6")
+    assert kept["task"].tolist() == tested["task"].tolist()
+    np.testing.assert_allclose(kept["eps"], tested["eps"], rtol=1e-3)
+    biology_tables.run(stage("n_draws=4").settings, [LAYER], tmp_path / "other")
+    assert not (tmp_path / "other" / f"interaction_toy_conv{LAYER}.csv").exists()
+    assert "of other settings" in caplog.text
 
 
 def test_the_other_neurons_go_on(finished):

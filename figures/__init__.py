@@ -1,0 +1,1 @@
+"""Comparison and summary tables and plots, each made by one command."""

@@ -36,8 +36,8 @@ INTERACTION = [
 MATCHED = 0.05  # highest q-value of a match that is named
 
 
-def contribution_table(work: Interpretation, layers: list[int]) -> pd.DataFrame:
-    """Return a row per neuron of the layers.
+def contribution_table(work: Interpretation, layers: list[int], q_threshold: float = MATCHED) -> pd.DataFrame:
+    """Return a row per neuron of the layers; its motif is named by the best match up to ``q_threshold``.
 
     Raises:
         InputError: motif_contribution has not run for one of them with this checkpoint.
@@ -57,7 +57,7 @@ def contribution_table(work: Interpretation, layers: list[int]) -> pd.DataFrame:
     motifs, names = [], []
     for row in table.itertuples():
         motifs.append(neuron_motif(folders[0] / f"{row.task}.h5", network, row.layer, row.neuron))
-        found = read_match_names(folders[1] / f"conv{row.layer}" / f"{row.task}.tsv", MATCHED)
+        found = read_match_names(folders[1] / f"conv{row.layer}" / f"{row.task}.tsv", q_threshold)
         names.append(found.get(f"{row.task}_{motifs[-1].segment}", ""))
     table["motif"] = [motif.word or motif.note for motif in motifs]
     table["consensus_ratio"] = [motif.ratio for motif in motifs]

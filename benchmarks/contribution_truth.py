@@ -1,0 +1,118 @@
+"""Contribution of neurons on messages whose truth is known: does a neuron of a planted motif get the motif's sign?
+
+Run: python benchmarks/contribution_truth.py [--seeds 1-5] [--layer 2] [--train] [key=value ...]
+
+For each simulated set and its model (see interaction_truth.py, which makes them) all neurons of a layer go through
+motif_discovery, and their contributions through motif_contribution, as a user would run them. A neuron is of a planted
+motif if the motif that the contribution page shows for it has that one as its best match (Tomtom, q < 0.01 among the
+planted motifs and decoys). Judged are neurons that fire and have a match; the others are counted.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from benchmarks.interaction_truth import RESULTS as SETS
+from benchmarks.interaction_truth import prepare, share
+from figures.biology_tables import contribution_table
+from generate_dataset.truth import read_truth
+from motif_contribution import contribution
+from motif_discovery import discover
+from motif_discovery.settings import DiscoverySettings
+from utils.config import ModelSettings, parse_range
+from utils.interpretation_settings import InteractionSettings, open_interpretation
+from utils.motif import Motif, write_meme
+from utils.runtime import atomic_path, run_script, write_text
+from utils.scan import run_scan
+
+MATCH_Q = 0.01
+DISCOVERY = ["population=500", "patience=20"]  # smaller than the default: 64 neurons of each of five models
+
+
+def configured(model: ModelSettings, folder: Path) -> str:
+    """Write a model's settings where its results lie; return the path as a config names it."""
+    path = folder / f"{model.name}.yaml"
+    write_text(path, yaml.safe_dump(model.model_dump(mode="json")))
+    return str(path)
+
+
+def planted_database(truth: dict, path: Path) -> str:
+    """Write the planted motifs and decoys in MEME format; return the path."""
+    motifs = [Motif(name, "", np.array(one["ppm"])) for name, one in truth["motifs"].items()]
+    write_meme(path, motifs)
+    return str(path)
+
+
+def judge(seed: int, layer: int, overrides: list[str], train: bool) -> pd.DataFrame:
+    """Return the neurons of one model: contribution, best planted match and its true effect."""
+    _, model, truth_path = prepare(seed, overrides, train)
+    truth = read_truth(truth_path)
+    folder = SETS / model.name
+    database = planted_database(truth, folder / "planted.meme")
+    config = configured(model, folder)
+    settings = DiscoverySettings(
+        model=config, motif_database=database, q_threshold=MATCH_Q, device="cpu",
+        **dict(one.split("=") for one in DISCOVERY),
+    )  # fmt: skip
+    discover.run(settings, layer, layer, None, 1, False)
+    work = open_interpretation(InteractionSettings(model=config, device="cpu"))
+    run_scan(work, [layer])
+    contribution.run(work, [layer])
+    table = contribution_table(work, [layer], MATCH_Q)
+    table.insert(0, "model", model.name)
+    table["effect"] = [truth["motifs"][name]["effect"] if name else np.nan for name in table["best_match"]]
+    return table
+
+
+def expected(effect: float) -> str:
+    """Return what the contribution of a motif with this effect should be."""
+    return "neutral" if effect == 0 else "positive" if effect > 0 else "negative"
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Return the figures as text."""
+    judged = table[table["effect"].notna() & table["contribution"].isin(["positive", "negative", "neutral"])]
+    right = judged["contribution"] == judged["effect"].map(expected)
+    label_right = judged["label_contribution"] == judged["effect"].map(expected)
+    decoy = judged["effect"] == 0
+    known = judged.loc[~decoy, ["model", "best_match"]].drop_duplicates()
+    kinds = ", ".join(f"{count} {kind}" for kind, count in table["contribution"].value_counts().items())
+    lines = [
+        f"neurons of planted motifs with its sign: {share(right[~decoy])}; in the labels {share(label_right[~decoy])}",
+        f"neurons of decoys that are neutral: {share(right[decoy])}; in the labels {share(label_right[decoy])}",
+        f"planted motifs that some neuron is of: {len(known)}",
+        f"neurons judged: {len(judged)} of {len(table)} ({kinds})",
+    ]
+    return "\n".join(lines)
+
+
+def run(seeds: list[int], layer: int, overrides: list[str], train: bool) -> None:
+    """Judge every set and print the table."""
+    table = pd.concat([judge(seed, layer, overrides, train) for seed in seeds], ignore_index=True)
+    with atomic_path(SETS / f"contribution_conv{layer}.csv") as temporary:
+        table.to_csv(temporary, index=False, float_format="%.5g")
+    columns = ["model", "task", "motif", "best_match", "effect", "contribution", "effect_size", "q_value"]
+    columns += ["label_contribution", "n_activating"]
+    with pd.option_context("display.width", 220, "display.max_columns", 99, "display.max_rows", 999):
+        print(table.loc[table["best_match"] != "", columns].round(3).to_string(index=False))
+    print(summary(table))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="1", help="such as 1-5; default 1")
+    parser.add_argument("--layer", type=int, default=2, help="default 2")
+    parser.add_argument("--train", action="store_true", help="simulate and train what is missing")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the simulation")
+    arguments = parser.parse_args(argv)
+    logging.getLogger().setLevel(logging.INFO)
+    run_script(lambda: run(parse_range(arguments.seeds, 9999), arguments.layer, arguments.overrides, arguments.train))
+
+
+if __name__ == "__main__":
+    main()

@@ -21,11 +21,13 @@ class Sample:
         sequence: uint8 (n, receptive field), 0 to 3, the highest activation first.
         activation: float32 (n,).
         maximum: the highest activation; 0 for a neuron that never fires.
+        population: how many sequences each bin has in all, int64 (20,); None where not all were evaluated.
     """
 
     sequence: np.ndarray
     activation: np.ndarray
     maximum: float
+    population: np.ndarray | None = None
 
 
 def stored_key(path: Path) -> str:
@@ -55,6 +57,7 @@ def write_sample(path: Path, sample: Sample, key: str) -> None:
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("sequence", data=sample.sequence, compression="gzip", compression_opts=1)
         file["activation"] = sample.activation.astype(np.float32)
+        _write_population(file, sample)
         file.attrs["maximum"] = sample.maximum
         file.attrs["alphabet"] = "ACGU"
         file.attrs["settings"] = key
@@ -70,9 +73,19 @@ def read_sample(path: Path) -> Sample:
         raise InputError(f"{shown(path)}: no such sample; run python -m motif_discovery.sample first")
     try:
         with h5py.File(path, "r") as file:
-            return Sample(file["sequence"][:], file["activation"][:], float(file.attrs["maximum"]))
+            maximum, population = float(file.attrs["maximum"]), _read_population(file)
+            return Sample(file["sequence"][:], file["activation"][:], maximum, population)
     except (OSError, KeyError) as error:
         raise InputError(f"{shown(path)}: damaged sample ({str(error)[:80]}); sample again with --overwrite") from None
+
+
+def _write_population(file: h5py.File, sample: Sample) -> None:
+    if sample.population is not None:
+        file["population"] = sample.population
+
+
+def _read_population(file: h5py.File) -> np.ndarray | None:
+    return file["population"][:] if "population" in file else None
 
 
 def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str) -> None:
@@ -87,12 +100,13 @@ def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field
         file["max_activation"] = np.array([part.max_activation for part in parts], dtype=np.float32)
         file["consensus_activation"] = np.array([part.consensus_activation for part in parts], dtype=np.float32)
         file["sample_activation"] = sample.activation
+        _write_population(file, sample)
         file.attrs["maximum"] = sample.maximum
         file.attrs["settings"] = key
 
 
-def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float]:
-    """Read the parts of a neuron, the activations of the sample they come from, and the maximum.
+def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float, np.ndarray | None]:
+    """Read the parts of a neuron, the activations of the sample they come from, its maximum and its population.
 
     Raises:
         InputError: missing or damaged.
@@ -103,13 +117,14 @@ def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float]:
         with h5py.File(path, "r") as file:
             columns = [file[key][:] for key in ("path", "pfm", "size", "max_activation", "consensus_activation")]
             activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
+            population = _read_population(file)
     except (OSError, KeyError) as error:
         raise InputError(f"{shown(path)}: damaged motifs ({str(error)[:80]}); cluster again with --overwrite") from None
     parts = [
         Part(branch.decode(), pfm.astype(np.float64), int(size), float(highest), float(of_consensus))
         for branch, pfm, size, highest, of_consensus in zip(*columns, strict=True)
     ]
-    return parts, activation, maximum
+    return parts, activation, maximum, population
 
 
 def part_segments(name: str, part: Part) -> list[tuple[Motif, tuple[int, int]]]:

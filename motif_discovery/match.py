@@ -21,7 +21,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
     with tqdm(total=len(waiting), desc=f"conv{discovery.layer}: matching", disable=quiet, leave=False) as bar:
         for place, neuron in enumerate(waiting):
             path = discovery.motif_path(neuron)
-            parts, _, _ = read_motifs(path)
+            parts, *_ = read_motifs(path)
             if stored_key(path) != discovery.motif_key:
                 raise InputError(f"{shown(path)}: made with other settings; run motif_discovery.cluster again")
             queries[neuron] = [motif for part in parts for motif, _ in part_segments(discovery.name(neuron), part)]

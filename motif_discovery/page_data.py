@@ -81,6 +81,7 @@ class NeuronPage:
         q_threshold: of a match.
         context: a sentence on what the windows are.
         settings: hash of the settings, kept in the page so that an outdated page can be told.
+        bin_population: sequences that exist in each bin, int (20,), where all were evaluated; else None.
     """
 
     model: str
@@ -96,6 +97,7 @@ class NeuronPage:
     q_threshold: float
     context: str
     settings: str
+    bin_population: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

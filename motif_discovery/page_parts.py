@@ -56,18 +56,23 @@ def row(columns: list[Column], cells: list[tuple[object, str]], kinds: list[str]
     return f'<tr data-kinds="{" ".join(kinds)}">{"".join(tags)}</tr>'
 
 
-def chart(counts: np.ndarray, quota: int, maximum: float) -> str:
-    """Return a bar chart of sequences per activation bin, with the quota as a line."""
+def chart(counts: np.ndarray, quota: int, maximum: float, population: np.ndarray | None) -> str:
+    """Return a bar chart of sequences per activation bin, with the quota as a line.
+
+    ``population`` says how many sequences each bin has in all, where all were evaluated.
+    """
     counts = [int(count) for count in counts]
     top = max([quota, 1, *counts])
     full = sum(count >= quota for count in counts)
+    of_all = [""] * len(counts) if population is None else [f" of {there:,} that exist" for there in population]
+    exact = "" if population is None else f" Every sequence was evaluated: {int(population.sum()):,} fire."
     bars = []
     for place, count in enumerate(counts):
         tall = 100 * count / top
         between = f"{number(maximum * place / len(counts))} to {number(maximum * (place + 1) / len(counts))}"
         bars.append(
             f'<rect class="{"low" if count < quota else ""}" x="{56 + 18 * place}" y="{120 - tall:.1f}" width="15" '
-            f'height="{tall:.1f}"><title>activation {between}: {count:,} sequences</title></rect>'
+            f'height="{tall:.1f}"><title>activation {between}: {count:,} sequences{of_all[place]}</title></rect>'
         )
     line = 120 - 100 * quota / top
     right = 56 + 18 * len(counts)
@@ -78,7 +83,8 @@ def chart(counts: np.ndarray, quota: int, maximum: float) -> str:
         f'<text x="48" y="{line + 4:.1f}" text-anchor="end">{quota:,}</text><text x="48" y="124" text-anchor="end">0'
         f'</text><text x="54" y="135">0</text><text x="{right}" y="135" text-anchor="end">{number(maximum)}</text>'
         f'<text x="{(right + 52) / 2:.0f}" y="147" text-anchor="middle">activation</text></svg><figcaption>Sequences '
-        f"per activation bin; {full} of {len(counts)} reach the quota of {quota:,} (dashed).</figcaption></figure>"
+        f"per activation bin; {full} of {len(counts)} reach the quota of {quota:,} (dashed).{exact}"
+        f"</figcaption></figure>"
     )
 
 

@@ -93,13 +93,13 @@ def neuron_page(page: NeuronPage) -> str:
     if page.databases:
         facts["Threshold of a match"] = f"q ≤ {page.q_threshold:g}"
     listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    bars = chart(page.bin_counts, page.bin_quota, page.maximum) if fires else ""
+    bars = chart(page.bin_counts, page.bin_quota, page.maximum, page.bin_population) if fires else ""
     if parts and fires:
         rows = [_part_row(page, place, part) for place, part in enumerate(parts)]
         choices = {"one": "one pattern", "mixed": "mixed", "match": "with a database match"}
         content = table("Parts", PART_COLUMNS, "Maximum", rows, choices, "motif, protein, word or tree path")
     else:
-        content = f'<p class="note">{_why_empty(samples, fires)}</p>'
+        content = f'<p class="note">{_why_empty(samples, fires, page.bin_population is not None)}</p>'
     body = (
         f"{_links(page)}<h1>{name} <small>{escape(page.model)}</small></h1>"
         f'<div class="top"><dl class="facts">{listed}</dl>{bars}</div><p>{escape(page.context)}</p>{content}'
@@ -245,7 +245,9 @@ def _links(page: NeuronPage) -> str:
     return f'<nav aria-label="Neurons">{"".join(links)}</nav>'
 
 
-def _why_empty(samples: int, fires: bool) -> str:
+def _why_empty(samples: int, fires: bool, exact: bool) -> str:
+    if not fires and exact:
+        return "This neuron never fires: of all sequences none gives it an activation above zero. It has no motif."
     if not fires:
         return "This neuron never fires: no sequence tried gives it an activation above zero. It has no motif."
     if not samples:

@@ -22,7 +22,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
     Raises:
         InputError: its motifs or matches are missing or outdated.
     """
-    parts, activation, maximum = read_motifs(discovery.motif_path(neuron))
+    parts, activation, maximum, population = read_motifs(discovery.motif_path(neuron))
     path = discovery.match_path(neuron)
     table = read_matches(path)
     if stored_key(path) != discovery.match_key:
@@ -67,7 +67,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
         receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
         bin_quota=bin_quota(discovery.receptive_field), parts=rows,
         databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
-        context=discovery.context, settings=key,
+        context=discovery.context, settings=key, bin_population=population,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from tqdm import tqdm
 
+from motif_discovery.exhaustive import ExhaustiveSampler
 from motif_discovery.files import Sample, unfinished, write_sample
 from motif_discovery.genetic import GeneticSampler
 from motif_discovery.settings import Discovery, parse_step
@@ -17,7 +18,8 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
     """
     field = discovery.receptive_field
     stored = 20 * (field * 20 // 100 * 100 + 100) * field
-    allowed = min(discovery.settings.neurons_at_once, BLOCK_SAMPLES // stored) // processes
+    at_once = len(neurons) if discovery.exhaustive else discovery.settings.neurons_at_once
+    allowed = min(at_once, BLOCK_SAMPLES // stored) // processes
     size = max(1, min(allowed, -(-len(neurons) // processes)))
     return [neurons[start : start + size] for start in range(0, len(neurons), size)]
 
@@ -26,6 +28,12 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
     """Sample the neurons (counted from 1) that have no sample with these settings yet."""
     settings = discovery.settings
     waiting = unfinished(neurons, discovery.sample_path, discovery.sample_key, overwrite)
+    if discovery.exhaustive:
+        sampler = ExhaustiveSampler(discovery.network, discovery.layer, settings.seed)
+        for block in blocks(discovery, waiting):
+            for neuron, sample in zip(block, sampler.sample([neuron - 1 for neuron in block]), strict=True):
+                write_sample(discovery.sample_path(neuron), sample, discovery.sample_key)
+        return
     sampler = GeneticSampler(
         discovery.network, discovery.layer, settings.population, settings.generations, settings.patience, settings.seed
     )

@@ -30,7 +30,8 @@ class DiscoverySettings(Settings):
 
     model: str
     ind: str = pydantic.Field("", pattern=r"^(\d+-\d+)?$", description="half-open, from 0: 0-4 is neurons 1 to 4")
-    sampler: Literal["genetic"] = "genetic"
+    sampler: Literal["auto", "exhaustive", "genetic"] = "auto"
+    exhaustive_limit: int = pydantic.Field(9, ge=1, le=10, description="longest receptive field of which all is tried")
     population: int = pydantic.Field(1000, ge=10)
     generations: int = pydantic.Field(350, ge=1)
     patience: int = pydantic.Field(30, ge=1)
@@ -98,9 +99,19 @@ class Discovery:
     # A finished file carries the key of everything that decided it; another key means it is to be made again.
 
     @cached_property
+    def exhaustive(self) -> bool:
+        """Whether all sequences of the receptive field are tried: where they are few, unless the config says else."""
+        few = self.receptive_field <= self.settings.exhaustive_limit
+        return self.settings.sampler == "exhaustive" or (self.settings.sampler == "auto" and few)
+
+    @cached_property
     def sample_key(self) -> str:
         """Key of a sample."""
-        sampling = self.settings.model_dump(include={"sampler", "population", "generations", "patience", "seed"})
+        sampling = self.settings.model_dump(include={"population", "generations", "patience", "seed"})
+        if self.exhaustive:
+            sampling = {"sampler": "exhaustive", "seed": self.settings.seed}
+        else:
+            sampling["sampler"] = "genetic"
         return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, **sampling)
 
     @cached_property
@@ -134,6 +145,11 @@ def open_discovery(settings: DiscoverySettings, layer: int) -> Discovery:
     if not 1 <= layer <= highest:
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
     discovery = Discovery(settings, layer, checkpoint, WindowNetwork(checkpoint.model, pick_device(settings.device)))
+    if discovery.exhaustive and discovery.receptive_field > settings.exhaustive_limit:
+        raise InputError(
+            f"key 'sampler': exhaustive, but conv{layer} sees {discovery.receptive_field} nt, more than "
+            f"exhaustive_limit ({settings.exhaustive_limit}); write auto"
+        )
     _ = discovery.database
     return discovery
 

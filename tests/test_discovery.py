@@ -53,7 +53,7 @@ def test_a_word_goes_all_the_way_to_its_page(workplace):
         stored = files.read_sample(discovery.sample_path(neuron))
         assert stored.maximum == stored.activation[0] == 5
         assert "".join("ACGU"[base] for base in stored.sequence[0]) == word
-        parts, activation, maximum = files.read_motifs(discovery.motif_path(neuron))
+        parts, activation, maximum, _ = files.read_motifs(discovery.motif_path(neuron))
         best = max(parts, key=lambda part: part.consensus_activation)
         assert "".join("ACGU"[base] for base in best.pfm.argmax(axis=0)) == word
         assert best.consensus_activation == maximum == activation.max() == 5

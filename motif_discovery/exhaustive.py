@@ -1,5 +1,7 @@
 """Every sequence of a short receptive field, evaluated: the exact maximum and the exact population of each bin."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -38,8 +40,10 @@ class ExhaustiveSampler:
             found[:, start : start + len(words)] = maps[:, chosen].T.cpu().numpy()
         return found
 
-    def sample(self, neurons: list[int]) -> list[Sample]:
-        """Return the sample of each neuron (counted from 0)."""
+    def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[Sample]:
+        """Return the sample of each neuron (counted from 0); ``progress`` is told of the one step there is."""
+        if progress:
+            progress(0)
         return [
             self._draw(neuron, activation)
             for neuron, activation in zip(neurons, self.activations(neurons), strict=True)

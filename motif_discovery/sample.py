@@ -5,6 +5,7 @@ from tqdm import tqdm
 from motif_discovery.exhaustive import ExhaustiveSampler
 from motif_discovery.files import Sample, unfinished, write_sample
 from motif_discovery.genetic import GeneticSampler
+from motif_discovery.gradient import GradientSampler
 from motif_discovery.settings import Discovery, parse_step
 from utils.runtime import run_script
 
@@ -24,25 +25,27 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
     return [neurons[start : start + size] for start in range(0, len(neurons), size)]
 
 
+def chosen_sampler(discovery: Discovery) -> ExhaustiveSampler | GradientSampler | GeneticSampler:
+    """Return the sampler that the settings choose."""
+    settings, network, layer = discovery.settings, discovery.network, discovery.layer
+    if discovery.exhaustive:
+        return ExhaustiveSampler(network, layer, settings.seed)
+    if settings.sampler == "gradient":
+        return GradientSampler(network, layer, settings.seed)
+    return GeneticSampler(network, layer, settings.population, settings.generations, settings.patience, settings.seed)
+
+
 def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
     """Sample the neurons (counted from 1) that have no sample with these settings yet."""
-    settings = discovery.settings
     waiting = unfinished(neurons, discovery.sample_path, discovery.sample_key, overwrite)
-    if discovery.exhaustive:
-        sampler = ExhaustiveSampler(discovery.network, discovery.layer, settings.seed)
-        for block in blocks(discovery, waiting):
-            for neuron, sample in zip(block, sampler.sample([neuron - 1 for neuron in block]), strict=True):
-                write_sample(discovery.sample_path(neuron), sample, discovery.sample_key)
-        return
-    sampler = GeneticSampler(
-        discovery.network, discovery.layer, settings.population, settings.generations, settings.patience, settings.seed
-    )
+    sampler = chosen_sampler(discovery)
     for block in blocks(discovery, waiting):
-        label = f"conv{discovery.layer} neurons {block[0]}-{block[-1]}: generations"
-        with tqdm(total=settings.generations, desc=label, disable=quiet, leave=False, mininterval=0.5) as bar:
+        label = f"conv{discovery.layer} neurons {block[0]}-{block[-1]}: sampling, step"
+        with tqdm(desc=label, disable=quiet, leave=False, mininterval=0.5) as bar:
             sampled = sampler.sample([neuron - 1 for neuron in block], lambda _, bar=bar: bar.update())
-        for neuron, bins in zip(block, sampled, strict=True):
-            write_sample(discovery.sample_path(neuron), Sample(*bins.result(), bins.maximum), discovery.sample_key)
+        for neuron, found in zip(block, sampled, strict=True):
+            sample = found if isinstance(found, Sample) else Sample(*found.result(), found.maximum)
+            write_sample(discovery.sample_path(neuron), sample, discovery.sample_key)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -30,7 +30,7 @@ class DiscoverySettings(Settings):
 
     model: str
     ind: str = pydantic.Field("", pattern=r"^(\d+-\d+)?$", description="half-open, from 0: 0-4 is neurons 1 to 4")
-    sampler: Literal["auto", "exhaustive", "genetic"] = "auto"
+    sampler: Literal["auto", "exhaustive", "genetic", "gradient"] = "auto"
     exhaustive_limit: int = pydantic.Field(9, ge=1, le=10, description="longest receptive field of which all is tried")
     population: int = pydantic.Field(1000, ge=10)
     generations: int = pydantic.Field(350, ge=1)
@@ -107,12 +107,10 @@ class Discovery:
     @cached_property
     def sample_key(self) -> str:
         """Key of a sample."""
-        sampling = self.settings.model_dump(include={"population", "generations", "patience", "seed"})
-        if self.exhaustive:
-            sampling = {"sampler": "exhaustive", "seed": self.settings.seed}
-        else:
-            sampling["sampler"] = "genetic"
-        return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, **sampling)
+        sampler = "exhaustive" if self.exhaustive else self.settings.sampler.replace("auto", "gradient")
+        decides = {"seed", "population", "generations", "patience"} if sampler == "genetic" else {"seed"}
+        chosen = self.settings.model_dump(include=decides)
+        return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, sampler=sampler, **chosen)
 
     @cached_property
     def motif_key(self) -> str:

@@ -16,7 +16,7 @@ from tests.toy import pair_model, seeded_model, word_model
 from utils.checkpoint import save_checkpoint
 from utils.runtime import ROOT, InputError
 
-FAST = {"population": 120, "generations": 12, "patience": 5}
+FAST = {"sampler": "genetic", "population": 120, "generations": 12, "patience": 5}
 
 
 @pytest.fixture

@@ -1,0 +1,311 @@
+"""Chains aimed at activation levels, moved by substitutions along the gradient, for a block of neurons at once.
+
+First some chains climb; then others fill the bins below the maximum. In a step every chain has children. A child
+substitutes some positions, its bases drawn from their first-order effects d (gradient at the one-hot input) with
+probabilities proportional to exp(b d), b such that the expected sum of the effects is the distance to its target level
+(exponential tilting). Children are evaluated exactly and offered to the neuron's bins; a chain goes on from the child
+that came nearest to its target. A climber's target is above the maximum; its children are also shifts of it and
+crossovers with other climbers. The other chains' targets are drawn from the bins that still want sequences; chains and
+targets are paired in order of activation, so each chain is near its targets.
+
+Ideas: locally informed proposals (Zanella 2020, doi:10.1080/01621459.2019.1585255; Grathwohl et al. 2021, Gibbs with
+gradients, arXiv:2102.04509) and flat-histogram sampling (Berg and Neuhaus 1992, doi:10.1103/PhysRevLett.68.9). The
+chains have no stationary distribution that matters: what is wanted is different sequences at every level.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from motif_discovery.bins import BINS, SampleBins, bin_quota
+from utils.activation import WindowNetwork
+
+CLIMBERS, CLIMBER_CHILDREN, CLIMBER_CHANGES = 48, 12, 3  # chains, children of each, most positions a child changes
+JUMPS = 3  # of a climber's children: a shift, a crossover, a shifted crossover
+ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
+CULLED = 6  # steps after which the lower half of the climbers starts anew from crossovers of the upper half
+FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 16, 0.25  # the last as share of the positions, but at most
+MOST_CHANGES = 32
+TOPS = 4  # of the fillers begin at the highest climbers, the others at random
+WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
+NEWTON_STEPS = 4  # for the tilt
+STEEPEST = 12.0  # largest tilt, in units of 1 / standard deviation of the effects
+GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
+STEPS = 200  # at most, of climbing and of filling
+YIELD, FILL_PATIENCE = 0.15, 3  # of the children so many must be wanted, averaged over so many steps, or filling ends
+
+
+@dataclass
+class _Chains:
+    """What evolves, a row per neuron that is still running."""
+
+    neuron: torch.Tensor  # int64 (n,), counted from 0
+    sequence: torch.Tensor  # uint8 (n, chains, receptive field)
+    activation: torch.Tensor  # float32 (n, chains)
+    gradient: torch.Tensor  # float32 (n, chains, 4, receptive field)
+    reached: torch.Tensor  # float32 (n,), what was reached at the last improvement
+    waiting: torch.Tensor  # int64 (n,), steps since then
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop the other neurons."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name)[rows])
+
+    def sort(self) -> None:
+        """Put the chains of each neuron in the order of their activation."""
+        order = self.activation.argsort(dim=1, stable=True)
+        self.activation = self.activation.gather(1, order)
+        self.sequence = self.sequence.gather(1, order[..., None].expand_as(self.sequence))
+        self.gradient = self.gradient.gather(1, order[..., None, None].expand_as(self.gradient))
+
+
+class GradientSampler:
+    """Samples the sequences that fire neurons of one layer.
+
+    A neuron's climbers end when the maximum has not risen by 0.2 % in 10 steps, its other chains when all bins are full
+    or fewer than 15 % of the children of 3 steps were wanted.
+
+    Args:
+        network: the predictor's lower layers.
+        layer: of the neurons.
+        seed: the same seed gives the same samples, whatever other neurons are sampled beside.
+    """
+
+    def __init__(self, network: WindowNetwork, layer: int, seed: int) -> None:
+        self.network, self.layer, self.seed = network, layer, seed
+        self.field = network.model.receptive_field(layer)
+        self.device = network.device
+
+    def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
+        """Return the filled bins of each neuron (counted from 0); ``progress`` is told of each step."""
+        self.bins = {neuron: SampleBins(self.field, bin_quota(self.field), self.seed) for neuron in neurons}
+        self.random = {one: np.random.Generator(np.random.SFC64((self.seed, self.layer, one))) for one in neurons}
+        self.progress = progress or (lambda step: None)
+        self.tops: dict[int, torch.Tensor] = {}
+        self._climb(self._start(neurons, self._random(neurons, CLIMBERS)))
+        firing = [neuron for neuron in neurons if self.bins[neuron].maximum > 0]
+        if firing:
+            tops = torch.stack([self.tops[neuron] for neuron in firing])
+            self._fill(self._start(firing, torch.cat([self._random(firing, FILLERS - TOPS), tops], dim=1)))
+        return [self.bins[neuron] for neuron in neurons]
+
+    def _random(self, neurons: list[int], chains: int) -> torch.Tensor:
+        return self._draws(neurons, lambda rng: rng.integers(4, size=(chains, self.field), dtype=np.uint8))
+
+    def _start(self, neurons: list[int], sequence: torch.Tensor) -> _Chains:
+        """Return chains that begin at sequences (n, chains, field)."""
+        neuron = torch.tensor(neurons, device=self.device)
+        everyone = torch.ones(sequence.shape[:2], dtype=torch.bool, device=self.device)
+        reached = torch.full((len(neurons),), -torch.inf, device=self.device)
+        state = _Chains(
+            neuron, sequence, torch.zeros(sequence.shape[:2], device=self.device),
+            torch.zeros(*sequence.shape[:2], 4, self.field, device=self.device), reached, torch.zeros_like(neuron),
+        )  # fmt: skip
+        self._set(state, everyone, sequence)
+        self._offer(neuron, sequence, state.activation)
+        return state
+
+    # -- climbing -----------------------------------------------------------------------------------------------
+
+    def _climb(self, state: _Chains) -> None:
+        """Look for the highest activation of each neuron."""
+        for step in range(STEPS):
+            state.sort()
+            if step % CULLED == CULLED - 1:
+                self._renew(state)
+                state.sort()
+            size = state.activation[:, -1:].abs().clamp(min=1e-3)
+            draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((CLIMBERS, CLIMBER_CHILDREN)))
+            target = state.activation[..., None] + (ABOVE * size)[..., None] * draws.float()
+            most = torch.full((CLIMBERS, CLIMBER_CHILDREN), CLIMBER_CHANGES, device=self.device)
+            children = self._children(state, target, most, power=2.0)
+            children[:, :, :JUMPS] = self._jumps(state)
+            activation = self._evaluate(children.flatten(1, 2), state.neuron)
+            highest, child = activation.view(*target.shape).max(dim=2)
+            moves = highest > state.activation
+            moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
+            self._offer(state.neuron, moved, highest)  # the other children are too much alike
+            self._set(state, moves, moved)
+            if step % CULLED == CULLED - 1:
+                self._polish(state)
+            self.progress(step)
+            reached = state.activation.max(dim=1).values
+            for row, neuron in enumerate(state.neuron.tolist()):
+                self.tops[neuron] = state.sequence[row, -TOPS:]
+            gained = reached > state.reached + GAIN * state.reached.abs().nan_to_num(0, 0, 0)
+            if self._finished(state, gained, reached, CLIMB_PATIENCE):
+                return
+
+    def _polish(self, state: _Chains) -> None:
+        """Put the highest climber of each neuron on the best of all its single substitutions."""
+        best = state.activation.argmax(dim=1, keepdim=True)
+        sequence = _take(state.sequence, best)  # (n, 1, field)
+        place = torch.arange(self.field, device=self.device)
+        near = sequence[:, :, None].repeat(1, 3, self.field, 1)  # (n, 3, field, field)
+        for other in range(3):
+            near[:, other, place, place] = (near[:, other, place, place] + other + 1) % 4
+        near = near.flatten(1, 2)
+        activation = self._evaluate(near, state.neuron)
+        highest, which = activation.max(dim=1, keepdim=True)
+        higher = highest > state.activation.gather(1, best)
+        moves = torch.zeros_like(state.activation, dtype=torch.bool).scatter_(1, best, higher)
+        moved = torch.where(moves[..., None], _take(near, which), state.sequence)
+        self._offer(state.neuron, _take(near, which), highest)
+        self._set(state, moves, moved)
+
+    def _renew(self, state: _Chains) -> None:
+        """Replace the lower half of the climbers by crossovers of the upper half."""
+        half = CLIMBERS // 2
+        upper = state.sequence[:, half:]
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((3, half)))
+        one, other = ((draws[:, row] * (CLIMBERS - half)).long() for row in (0, 1))
+        point = (draws[:, 2] * (self.field - 1)).long() + 1
+        left = torch.arange(self.field, device=self.device) < point[..., None]
+        crossed = torch.where(left, _take(upper, one), _take(upper, other))
+        renewed = torch.cat([crossed, upper], dim=1)
+        lower = torch.arange(CLIMBERS, device=self.device) < half
+        self._set(state, lower.expand(len(state.neuron), -1), renewed)
+
+    def _jumps(self, state: _Chains) -> torch.Tensor:
+        """Return a shift, a crossover and a shifted crossover of each climber, uint8 (n, climbers, 3, field)."""
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((5, CLIMBERS)))
+        by, far, point, who, both = draws.unbind(dim=1)
+        columns = torch.arange(self.field, device=self.device)
+        near = torch.where(far < 0.5, (by * 8).long() - 4, (by * self.field).long())
+        shifted = state.sequence.gather(2, (columns - near[..., None]) % self.field)
+        partner = _take(state.sequence, (CLIMBERS * (1 - who**2)).long().clamp(max=CLIMBERS - 1))
+        left = (columns < ((point * (self.field - 1)).long() + 1)[..., None]) ^ (both < 0.5)[..., None]
+        return torch.stack(
+            [shifted, torch.where(left, state.sequence, partner), torch.where(left, shifted, partner)], dim=2
+        )
+
+    # -- filling ------------------------------------------------------------------------------------------------
+
+    def _fill(self, state: _Chains) -> None:
+        """Fill the bins below the maximum of each neuron."""
+        most = min(max(CLIMBER_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES)
+        for step in range(STEPS):
+            state.sort()
+            target = self._wanted(state)
+            sizes = self._draws(state.neuron.tolist(), lambda rng: rng.random((FILLERS, FILLER_CHILDREN)))
+            children = self._children(state, target, 1 + (sizes * most).long(), power=1.0)
+            activation = self._evaluate(children.flatten(1, 2), state.neuron)
+            self._offer(state.neuron, children.flatten(1, 2), activation)
+            miss, child = (activation.view(*target.shape) - target).abs().min(dim=2)
+            own = target.gather(2, child[..., None])[..., 0]
+            wander = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < WANDERS
+            moves = (miss <= (state.activation - own).abs()) | wander
+            moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
+            self._set(state, moves, moved)
+            self.progress(step)
+            own = [self.bins[neuron] for neuron in state.neuron.tolist()]
+            stored = torch.tensor([float(one.counts.sum()) for one in own], device=self.device)
+            enough = YIELD * FILLERS * FILLER_CHILDREN * (1 + state.waiting)
+            full = torch.tensor([one.full for one in own], device=self.device)
+            state.waiting[full] = FILL_PATIENCE
+            if self._finished(state, (stored >= state.reached + enough) & ~full, stored, FILL_PATIENCE):
+                return
+
+    def _wanted(self, state: _Chains) -> torch.Tensor:
+        """Return levels float32 (n, chains, children), rising over the chains: where sequences are wanted."""
+        rows = []
+        for neuron in state.neuron.tolist():
+            own, rng = self.bins[neuron], self.random[neuron]
+            bins, within = rng.random((2, FILLERS * FILLER_CHILDREN))
+            wanted = np.maximum(own.quota - own.counts, 0) + 1e-9
+            chosen = np.searchsorted(np.cumsum(wanted) / wanted.sum(), bins).clip(max=BINS - 1)
+            rows.append(np.sort((chosen + within) * (own.maximum / BINS)).reshape(FILLERS, FILLER_CHILDREN))
+        return torch.from_numpy(np.stack(rows).astype(np.float32)).to(self.device)
+
+    # -- both ---------------------------------------------------------------------------------------------------
+
+    def _children(self, state: _Chains, target: torch.Tensor, changes: torch.Tensor, power: float) -> torch.Tensor:
+        """Return sequences that should come near their targets.
+
+        Args:
+            state: n neurons and their chains.
+            target: levels (n, chains, children).
+            changes: most positions of each child that change, int64 (..., chains, children).
+            power: odd children change positions in proportion to this power of what they can do, the others any.
+
+        Returns:
+            uint8 (n, chains, children, field).
+        """
+        _, chains, field = state.sequence.shape
+        children, most = target.shape[2], int(changes.max())
+        effect = state.gradient - state.gradient.gather(2, state.sequence.long()[:, :, None])  # of each substitution
+        draws = self._draws(
+            state.neuron.tolist(), lambda rng: rng.random((chains, children, field + most), dtype=np.float32)
+        )
+        race, pick = draws.split([field, most], dim=3)
+        reach = effect.abs().amax(dim=2) + 1e-6  # (n, chains, field)
+        weight = torch.ones_like(race)
+        weight[:, :, 1::2] = (reach / reach.mean(dim=2, keepdim=True))[:, :, None] ** power
+        # positions without replacement, in proportion to their weight: the smallest of exponential races
+        place = (-torch.log1p(-race.clamp(max=1 - 1e-7)) / weight).topk(most, dim=3, largest=False).indices
+        used = torch.arange(most, device=self.device) < changes[..., None]
+        wide = place[:, :, :, None].expand(-1, -1, -1, 4, -1)
+        d = effect[:, :, None].expand(-1, -1, children, -1, -1).gather(4, wide)  # (n, chains, children, 4, most)
+        share = _tilted(torch.where(used[..., None, :], d, 0), target - state.activation[..., None])
+        new = (pick[..., None, :] > share.cumsum(dim=3)[:, :, :, :3]).sum(dim=3).to(torch.uint8)
+        parent = state.sequence[:, :, None].expand(-1, -1, children, -1)
+        return parent.scatter(3, place, torch.where(used, new, parent.gather(3, place)))
+
+    def _finished(self, state: _Chains, improved: torch.Tensor, reached: torch.Tensor, patience: int) -> bool:
+        """Drop the neurons that wait too long; return whether none is left."""
+        state.reached = torch.where(improved, reached, state.reached)
+        state.waiting = torch.where(improved, 0, state.waiting + 1)
+        running = state.waiting < patience
+        if not bool(running.all()):
+            state.keep(running.nonzero()[:, 0])
+        return not len(state.neuron)
+
+    def _set(self, state: _Chains, moves: torch.Tensor, sequence: torch.Tensor) -> None:
+        """Put chains where ``moves`` is true on new sequences, with activation and gradient."""
+        state.sequence = torch.where(moves[..., None], sequence, state.sequence)
+        owner = state.neuron[:, None].expand(moves.shape)
+        found, gradient = self.network.gradient(state.sequence[moves], self.layer, owner[moves])
+        state.activation[moves], state.gradient[moves] = found, gradient
+
+    def _evaluate(self, sequence: torch.Tensor, neuron: torch.Tensor) -> torch.Tensor:
+        n, size, field = sequence.shape
+        owner = neuron[:, None].expand(n, size).reshape(-1)
+        return self.network.activation(sequence.reshape(-1, field), self.layer, owner).view(n, size)
+
+    def _offer(self, neuron: torch.Tensor, sequence: torch.Tensor, activation: torch.Tensor) -> None:
+        rows, values = sequence.cpu().numpy(), activation.cpu().numpy()
+        for row, one in enumerate(neuron.tolist()):
+            self.bins[one].add(rows[row], values[row])
+
+    def _draws(self, neurons: list[int], draw: Callable[[np.random.Generator], np.ndarray]) -> torch.Tensor:
+        """Return what each neuron's own generator draws, stacked."""
+        return torch.from_numpy(np.stack([draw(self.random[neuron]) for neuron in neurons])).to(self.device)
+
+
+def _take(sequence: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return sequences (n, k, field) of chains (n, size, field) by row numbers (n, k)."""
+    return sequence.gather(1, rows[..., None].expand(*rows.shape, sequence.shape[2]))
+
+
+def _tilted(d: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:
+    """Return the probabilities of bases whose expected effects add up to a gap.
+
+    Args:
+        d: effects (..., 4, positions).
+        gap: (...).
+
+    Returns:
+        Proportional to exp(b d), with b by Newton's method; where the gap is out of reach, b is ``STEEPEST``.
+    """
+    scale = d.std(dim=-2, keepdim=True).amax(dim=-1, keepdim=True).clamp(min=1e-9)
+    d, gap = d / scale, gap / scale[..., 0, 0]
+    b = torch.zeros_like(gap)
+    for _ in range(NEWTON_STEPS):
+        share = torch.softmax(b[..., None, None] * d, dim=-2)
+        mean = (share * d).sum(dim=-2)
+        variance = (share * d**2).sum(dim=-2) - mean**2
+        step = (gap - mean.sum(dim=-1)) / variance.sum(dim=-1).clamp(min=1e-3)
+        b = (b + step.clamp(-3, 3)).clamp(-STEEPEST, STEEPEST)
+    return torch.softmax(b[..., None, None] * d, dim=-2)

@@ -1,0 +1,99 @@
+"""The gradient sampler: on networks with a known optimum, bins, determinism, stored activations, dead neurons."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from motif_discovery import gradient
+from motif_discovery.bins import BINS, bin_of
+from motif_discovery.gradient import GradientSampler, _tilted
+from motif_discovery.sample import chosen_sampler
+from motif_discovery.settings import DiscoverySettings, open_discovery
+from tests.toy import pair_model, seeded_model, word_model
+from utils.activation import WindowNetwork
+from utils.checkpoint import save_checkpoint
+from utils.sequence import decode
+
+
+def sampler(model, layer, seed=1):
+    return GradientSampler(WindowNetwork(model), layer, seed)
+
+
+def test_a_word_is_found_and_every_level_of_it():
+    (bins,) = sampler(word_model(["UGUAU"]), 1).sample([0])
+    sequence, activation = bins.result()
+    assert decode(sequence[0]) == "UGUAU"
+    assert activation[0] == 5
+    assert {1.0, 2.0, 3.0, 4.0, 5.0} <= set(activation.tolist())
+
+
+def test_the_pair_at_its_spacing_is_the_maximum():
+    (bins,) = sampler(pair_model([("UGUAC", "CGGAC")]), 2).sample([0])
+    sequence, activation = bins.result()
+    assert decode(sequence[0]) == "UGUACGGAC"
+    assert activation[0] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("layer", [2, 4])
+def test_levels_are_filled_evenly_with_different_sequences_and_true_activations(layer):
+    model = seeded_model(4, 4, seed=2)
+    for neuron, bins in zip([3, 7], sampler(model, layer).sample([3, 7]), strict=True):
+        sequence, activation = bins.result()
+        own = torch.full((len(sequence),), neuron)
+        again = WindowNetwork(model).activation(torch.from_numpy(sequence), layer, own).numpy()
+        np.testing.assert_allclose(activation, again, atol=1e-5)
+        assert len(np.unique(sequence, axis=0)) == len(sequence)
+        assert (activation > 0).all()
+        counts = np.bincount(bin_of(activation, bins.maximum), minlength=BINS)
+        assert (counts == bins.counts).all()
+        assert (counts <= bins.quota).all()
+        assert layer == 2 or (counts >= 0.9 * bins.quota).sum() >= 17
+
+
+def test_the_exact_maximum_of_a_short_field_is_found():
+    network = WindowNetwork(seeded_model(2, 4, kernel_size=4, seed=6))
+    words = torch.tensor(list(itertools.product(range(4), repeat=7)), dtype=torch.uint8)
+    best = network.feature_map(words, 2).max(dim=0).values
+    neurons = [int(one) for one in best.argsort(descending=True)[:6]]
+    found = GradientSampler(network, 2, 1).sample(neurons)
+    assert [bins.maximum for bins in found] == pytest.approx(best[neurons].tolist(), abs=1e-5)
+
+
+def test_a_seed_decides_everything_and_other_neurons_nothing():
+    model = seeded_model(3, 4, seed=2)
+    first, again = (sampler(model, 3).sample([0, 1]) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.result()[0], other.result()[0])
+    (different,) = sampler(model, 3, seed=2).sample([0])
+    assert not np.array_equal(first[0].result()[0][:50], different.result()[0][:50])
+
+
+def test_neurons_that_never_fire_have_no_sample():
+    model = word_model(["UGUAA"])
+    found, dead = sampler(model, 1).sample([0, 9])
+    assert found.maximum == 5
+    assert dead.maximum == 0
+    assert len(dead.result()[0]) == 0
+
+
+def test_tilted_bases_have_the_expected_effect():
+    d = torch.randn(6, 4, 10, generator=torch.Generator().manual_seed(1))
+    gap = torch.tensor([-6.0, -2.0, 0.0, 1.0, 4.0, 1000.0])
+    share = _tilted(d, gap)
+    assert torch.allclose(share.sum(dim=-2), torch.ones(6, 10))
+    expected = (share * d).sum(dim=(-2, -1))
+    assert torch.allclose(expected[:5], gap[:5], atol=0.05)
+    assert expected[5] == pytest.approx(float(d[5].max(dim=0).values.sum()), abs=0.2)  # out of reach: the best bases
+
+
+def test_the_setting_chooses_it(tmp_path):
+    save_checkpoint(tmp_path / "toy.pth", seeded_model(2, 4, channels=8), {})
+    (tmp_path / "toy.yaml").write_text(f"name: toy\ncheckpoint: {tmp_path}/toy.pth\ndataset: none.h5\n")
+    chosen = {}
+    for name in ("auto", "genetic", "gradient"):
+        settings = DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu", sampler=name)
+        chosen[name] = open_discovery(settings, 3)
+    assert isinstance(chosen_sampler(chosen["gradient"]), gradient.GradientSampler)
+    assert chosen["auto"].sample_key == chosen["gradient"].sample_key != chosen["genetic"].sample_key

@@ -1,24 +1,24 @@
-"""Our genetic sampler against the published one, on the same neurons in one run.
+"""Our sampler against the published one, or against our genetic one, on the same neurons in one run.
 
-    python benchmarks/sampling.py [--layer 5] [--neurons 5,12,29] [--config FILE] [--neuron-seconds N]
+    python benchmarks/sampling.py [--layer 5] [--neurons 5,12,29] [--config FILE] [--against published|genetic]
 
-Ours is set up as motif_discovery/sample.py does, but for one neuron at a time (the first one's time includes making the
-network's table of words); the published one is the reconstruction in benchmarks/published_sampler.py with the same
-population, generations, patience and seed. Prints tables for a README: time, maximum and full bins (20 equal bins of
+Ours is the one that motif_discovery takes (the config's ``sampler``), but for one neuron at a time; the published one
+is the reconstruction in benchmarks/published_sampler.py with the config's population, generations, patience and seed,
+which our genetic sampler shares. Prints tables for a README: time, maximum and full bins (20 equal bins of
 (0, highest stored activation], closed at the top, recomputed from what is stored), and sequences per bin up to the
 quota, in these bins and in those of the larger of the two maxima. Set OMP_NUM_THREADS=1 for steady ratios.
 """
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
 
 from benchmarks.published_sampler import sample_published
 from motif_discovery.bins import BINS, bin_of, bin_quota
-from motif_discovery.genetic import GeneticSampler
+from motif_discovery.sample import samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from utils.config import load_settings, parse_layer, parse_range
 from utils.runtime import InputError, run_script
@@ -34,9 +34,10 @@ class Run:
         activation: of the stored sequences, float32 (n,).
         maximum: the highest seen.
         seconds: wall time.
-        generations: done.
+        generations: done, or steps.
         stop: why it ended, where known.
         empty: stored sequences with a column that holds no base.
+        distance: mean share of positions in which two sequences of one of the upper five bins differ.
     """
 
     activation: np.ndarray
@@ -45,6 +46,7 @@ class Run:
     generations: int
     stop: str = ""
     empty: int = 0
+    distance: float = float("nan")
 
     def held(self, maximum: float, quota: int) -> np.ndarray:
         """Return how many sequences, up to the quota, lie in each of the 20 bins of (0, maximum]."""
@@ -58,16 +60,25 @@ class Run:
         return float(self.activation.max(initial=0))
 
 
+def distance(sequence: np.ndarray, activation: np.ndarray, maximum: float) -> float:
+    """Return the mean share of differing positions of 2,000 random pairs in each of the upper five bins."""
+    rng, shares = np.random.default_rng(0), []
+    bins = bin_of(activation, maximum) if len(activation) else activation
+    for one in range(BINS - 5, BINS):
+        own = sequence[bins == one]
+        if len(own) > 1:
+            left, right = rng.integers(len(own), size=(2, 2000))
+            shares.append((own[left] != own[right])[left != right].mean())
+    return float(np.mean(shares)) if shares else float("nan")
+
+
 def run_ours(discovery: Discovery, neuron: int, bar: tqdm) -> Run:
-    """Run our sampler for a neuron counted from 1; ``bar`` counts its generations."""
-    settings = discovery.settings
+    """Run one of our samplers for a neuron counted from 1; ``bar`` counts its generations or steps."""
     started = time.perf_counter()
-    sampler = GeneticSampler(
-        discovery.network, discovery.layer, settings.population, settings.generations, settings.patience, settings.seed
-    )
-    (bins,) = sampler.sample([neuron - 1], lambda _: bar.update())
-    _, activation = bins.result()
-    return Run(activation, bins.maximum, time.perf_counter() - started, bar.n)
+    (found,) = samples(discovery, [neuron], lambda _: bar.update())
+    spent = time.perf_counter() - started
+    far = distance(found.sequence, found.activation, found.maximum)
+    return Run(found.activation, found.maximum, spent, bar.n, distance=far)
 
 
 def run_published(discovery: Discovery, neuron: int, seconds: float | None, bar: tqdm) -> Run:
@@ -81,33 +92,59 @@ def run_published(discovery: Discovery, neuron: int, seconds: float | None, bar:
     X, activation = found.result()
     spent = time.perf_counter() - started
     empty = int((X.sum(axis=1) != 1).any(axis=1).sum()) if len(X) else 0
-    return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty)
+    far = distance(X.argmax(axis=1), activation, found.maximum)
+    return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty, far)
 
 
-def compare(discovery: Discovery, neurons: list[int], seconds: float | None) -> list[tuple[int, Run, Run]]:
-    """Return for each neuron our run and the published one."""
+def compare(
+    discovery: Discovery, neurons: list[int], against: str, seconds: float | None
+) -> list[tuple[int, Run, Run]]:
+    """Return for each neuron our run and the other one."""
+    genetic = replace(discovery, settings=discovery.settings.model_copy(update={"sampler": "genetic"}))
 
     def counted(name: str, neuron: int) -> tqdm:
-        label = f"conv{discovery.layer} neuron {neuron}, {name}: generations"
-        return tqdm(total=discovery.settings.generations, desc=label, leave=False, mininterval=0.5)
+        label = f"conv{discovery.layer} neuron {neuron}, {name}: generations or steps"
+        return tqdm(desc=label, leave=False, mininterval=0.5)
 
     runs = []
+    discovery.network.prepare()
     for neuron in neurons:
         with counted("ours", neuron) as bar:
             ours = run_ours(discovery, neuron, bar)
-        with counted("published", neuron) as bar:
-            published = run_published(discovery, neuron, seconds, bar)
-        runs.append((neuron, ours, published))
+        with counted(against, neuron) as bar:
+            if against == "genetic":
+                other = run_ours(genetic, neuron, bar)
+            else:
+                other = run_published(discovery, neuron, seconds, bar)
+        runs.append((neuron, ours, other))
     return runs
 
 
-def main_table(runs: list[tuple[int, Run, Run]], name: str, layer: int, quota: int) -> list[str]:
+def summary(runs: list[tuple[int, Run, Run]], quota: int) -> str:
+    """Return the medians over the neurons that fire."""
+    firing = [(ours, other) for _, ours, other in runs if max(ours.maximum, other.maximum) > 0]
+    if not firing:
+        return "no neuron fires"
+    ratio = np.median([other.seconds / ours.seconds for ours, other in firing])
+    higher = np.median([ours.maximum / max(other.maximum, ROUNDING) for ours, other in firing])
+    wins = sum(ours.maximum >= other.maximum - ROUNDING for ours, other in firing)
+    full = [np.median([(run.held(run.highest, quota) >= quota).sum() for run in column])
+            for column in zip(*firing, strict=True)]  # fmt: skip
+    far = [np.median([run.distance for run in column]) for column in zip(*firing, strict=True)]
+    return (
+        f"medians of {len(firing)} neurons that fire: {ratio:.1f} times as fast; maximum {higher:.3f} times the "
+        f"other's, at least as high in {wins}; full bins {full[0]:g} against {full[1]:g}; distance in the upper "
+        f"quarter {far[0]:.2f} against {far[1]:.2f}"
+    )
+
+
+def main_table(runs: list[tuple[int, Run, Run]], name: str, against: str, layer: int, quota: int) -> list[str]:
     """Return a row per neuron: time, generations, maximum, full bins, and whether ours is at least as good."""
     lines = [
-        "| neuron | seconds published | ours | ratio | generations published (stop) | ours "
-        "| maximum published (stored) | ours (stored) | full bins published | ours | sequences published | ours "
-        "| ours >= in maximum | in bins |",
-        "|" + " --- |" * 14,
+        f"| neuron | seconds {against} | ours | ratio | generations {against} (stop) | ours "
+        f"| maximum {against} (stored) | ours (stored) | full bins {against} | ours | sequences {against} | ours "
+        f"| distance in the upper quarter {against} | ours | ours >= in maximum | in bins |",
+        "|" + " --- |" * 16,
     ]
     for neuron, ours, published in runs:
         full = [int((run.held(run.highest, quota) >= quota).sum()) for run in (published, ours)]
@@ -119,6 +156,7 @@ def main_table(runs: list[tuple[int, Run, Run]], name: str, layer: int, quota: i
             f"{ours.generations}", f"{published.maximum:.3f} ({published.highest:.3f})",
             f"{ours.maximum:.3f} ({ours.highest:.3f})",
             f"{full[0]}", f"{full[1]}", f"{len(published.activation)}", f"{len(ours.activation)}",
+            f"{published.distance:.2f}", f"{ours.distance:.2f}",
             "yes" if ours.maximum >= published.maximum - ROUNDING else "no", f"{bins} of {BINS}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
@@ -149,6 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--config", default="configs/interpreting/hl_predictor_yeast.yaml", help="YAML config")
     parser.add_argument("--layer", default="5", help="such as conv5")
     parser.add_argument("--neurons", default="5,12,29", help="such as 1-4 or 1,3,7; counted from 1")
+    parser.add_argument("--against", choices=("published", "genetic"), default="published", help="the other sampler")
     parser.add_argument("--neuron-seconds", type=float, help="cut the published sampler off after so many, per neuron")
     arguments = parser.parse_args(argv)
 
@@ -158,9 +197,12 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError("--neuron-seconds: give a number above 0")
         discovery = open_discovery(load_settings(DiscoverySettings, arguments.config), layer)
         neurons = parse_range(arguments.neurons, discovery.network.model.channels)
-        runs = compare(discovery, neurons, arguments.neuron_seconds)
+        runs = compare(discovery, neurons, arguments.against, arguments.neuron_seconds)
         quota = bin_quota(discovery.receptive_field)
-        print("\n".join(main_table(runs, discovery.model_name, layer, quota)))
+        print("\n".join(main_table(runs, discovery.model_name, arguments.against, layer, quota)))
+        print(f"\n{summary(runs, quota)}")
+        if arguments.against == "genetic":
+            return
         for common, what in ((False, "each sampler's own highest"), (True, "the larger maximum")):
             print(f"\npublished / ours, up to {quota}, in 20 equal bins of (0, {what}]; * ours holds fewer\n")
             print("\n".join(bin_table(runs, layer, quota, common)))

@@ -34,7 +34,7 @@ NEWTON_STEPS = 4  # for the tilt
 STEEPEST = 12.0  # largest tilt, in units of 1 / standard deviation of the effects
 GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
 STEPS = 200  # at most, of climbing and of filling
-YIELD, FILL_PATIENCE = 0.15, 3  # of the children so many must be wanted, averaged over so many steps, or filling ends
+YIELD, FILL_PATIENCE = 0.07, 4  # of the children so many must be wanted, averaged over so many steps, or filling ends
 
 
 @dataclass
@@ -65,7 +65,7 @@ class GradientSampler:
     """Samples the sequences that fire neurons of one layer.
 
     A neuron's climbers end when the maximum has not risen by 0.2 % in 10 steps, its other chains when all bins are full
-    or fewer than 15 % of the children of 3 steps were wanted.
+    or fewer than 7 % of the children of 4 steps were wanted.
 
     Args:
         network: the predictor's lower layers.
@@ -190,7 +190,9 @@ class GradientSampler:
             state.sort()
             target = self._wanted(state)
             sizes = self._draws(state.neuron.tolist(), lambda rng: rng.random((FILLERS, FILLER_CHILDREN)))
-            children = self._children(state, target, 1 + (sizes * most).long(), power=1.0)
+            highest = torch.tensor([self.bins[neuron].maximum for neuron in state.neuron.tolist()], device=self.device)
+            room = (1.1 - target / highest[:, None, None]).clamp(0.1, 1)  # the higher, the fewer changes are borne
+            children = self._children(state, target, 1 + (sizes * room * most).long(), power=1.0)
             activation = self._evaluate(children.flatten(1, 2), state.neuron)
             self._offer(state.neuron, children.flatten(1, 2), activation)
             miss, child = (activation.view(*target.shape) - target).abs().min(dim=2)

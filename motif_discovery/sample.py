@@ -1,5 +1,7 @@
 """Sample the sequences that fire each neuron -> maxactivation_samples/MODEL/convN_neuronM.h5."""
 
+from collections.abc import Callable
+
 from tqdm import tqdm
 
 from motif_discovery.exhaustive import ExhaustiveSampler
@@ -30,21 +32,26 @@ def chosen_sampler(discovery: Discovery) -> ExhaustiveSampler | GradientSampler 
     settings, network, layer = discovery.settings, discovery.network, discovery.layer
     if discovery.exhaustive:
         return ExhaustiveSampler(network, layer, settings.seed)
-    if settings.sampler == "gradient":
-        return GradientSampler(network, layer, settings.seed)
-    return GeneticSampler(network, layer, settings.population, settings.generations, settings.patience, settings.seed)
+    if settings.sampler == "genetic":
+        parameters = settings.population, settings.generations, settings.patience, settings.seed
+        return GeneticSampler(network, layer, *parameters)
+    return GradientSampler(network, layer, settings.seed)
+
+
+def samples(discovery: Discovery, block: list[int], progress: Callable[[int], None]) -> list[Sample]:
+    """Return the samples of neurons (counted from 1); ``progress`` is told of each step."""
+    found = chosen_sampler(discovery).sample([neuron - 1 for neuron in block], progress)
+    return [one if isinstance(one, Sample) else Sample(*one.result(), one.maximum) for one in found]
 
 
 def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
     """Sample the neurons (counted from 1) that have no sample with these settings yet."""
     waiting = unfinished(neurons, discovery.sample_path, discovery.sample_key, overwrite)
-    sampler = chosen_sampler(discovery)
     for block in blocks(discovery, waiting):
         label = f"conv{discovery.layer} neurons {block[0]}-{block[-1]}: sampling, step"
         with tqdm(desc=label, disable=quiet, leave=False, mininterval=0.5) as bar:
-            sampled = sampler.sample([neuron - 1 for neuron in block], lambda _, bar=bar: bar.update())
-        for neuron, found in zip(block, sampled, strict=True):
-            sample = found if isinstance(found, Sample) else Sample(*found.result(), found.maximum)
+            sampled = samples(discovery, block, lambda _, bar=bar: bar.update())
+        for neuron, sample in zip(block, sampled, strict=True):
             write_sample(discovery.sample_path(neuron), sample, discovery.sample_key)
 
 

@@ -119,8 +119,8 @@ class GradientSampler:
             size = state.activation[:, -1:].abs().clamp(min=1e-3)
             draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((CLIMBERS, CLIMBER_CHILDREN)))
             target = state.activation[..., None] + (ABOVE * size)[..., None] * draws.float()
-            most = torch.full((CLIMBERS, CLIMBER_CHILDREN), CLIMBER_CHANGES, device=self.device)
-            children = self._children(state, target, most, power=2.0)
+            changes = torch.full((CLIMBERS, CLIMBER_CHILDREN), CLIMBER_CHANGES, device=self.device)
+            children = self._children(state, target, changes, CLIMBER_CHANGES, power=2.0)
             children[:, :, :JUMPS] = self._jumps(state)
             activation = self._evaluate(children.flatten(1, 2), state.neuron)
             highest, child = activation.view(*target.shape).max(dim=2)
@@ -192,7 +192,7 @@ class GradientSampler:
             sizes = self._draws(state.neuron.tolist(), lambda rng: rng.random((FILLERS, FILLER_CHILDREN)))
             highest = torch.tensor([self.bins[neuron].maximum for neuron in state.neuron.tolist()], device=self.device)
             room = (1.1 - target / highest[:, None, None]).clamp(0.1, 1)  # the higher, the fewer changes are borne
-            children = self._children(state, target, 1 + (sizes * room * most).long(), power=1.0)
+            children = self._children(state, target, 1 + (sizes * room * most).long(), most, power=1.0)
             activation = self._evaluate(children.flatten(1, 2), state.neuron)
             self._offer(state.neuron, children.flatten(1, 2), activation)
             miss, child = (activation.view(*target.shape) - target).abs().min(dim=2)
@@ -223,20 +223,23 @@ class GradientSampler:
 
     # -- both ---------------------------------------------------------------------------------------------------
 
-    def _children(self, state: _Chains, target: torch.Tensor, changes: torch.Tensor, power: float) -> torch.Tensor:
+    def _children(
+        self, state: _Chains, target: torch.Tensor, changes: torch.Tensor, most: int, power: float
+    ) -> torch.Tensor:
         """Return sequences that should come near their targets.
 
         Args:
             state: n neurons and their chains.
             target: levels (n, chains, children).
-            changes: most positions of each child that change, int64 (..., chains, children).
+            changes: positions of each child that change, int64 (..., chains, children).
+            most: changes of any neuron's child; how much is drawn may not depend on what neurons there are.
             power: odd children change positions in proportion to this power of what they can do, the others any.
 
         Returns:
             uint8 (n, chains, children, field).
         """
         _, chains, field = state.sequence.shape
-        children, most = target.shape[2], int(changes.max())
+        children = target.shape[2]
         effect = state.gradient - state.gradient.gather(2, state.sequence.long()[:, :, None])  # of each substitution
         draws = self._draws(
             state.neuron.tolist(), lambda rng: rng.random((chains, children, field + most), dtype=np.float32)

@@ -23,6 +23,11 @@ from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device
 
 HERE = Path(__file__).resolve().parent
+SAMPLER_VERSIONS = {
+    "exhaustive": 1,
+    "genetic": 1,
+    "gradient": 1,
+}  # to be raised where a sampler comes to sample otherwise
 
 
 class DiscoverySettings(Settings):
@@ -110,7 +115,8 @@ class Discovery:
         sampler = "exhaustive" if self.exhaustive else self.settings.sampler.replace("auto", "gradient")
         decides = {"seed", "population", "generations", "patience"} if sampler == "genetic" else {"seed"}
         chosen = self.settings.model_dump(include=decides)
-        return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, sampler=sampler, **chosen)
+        version = SAMPLER_VERSIONS[sampler]
+        return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, sampler=sampler, version=version, **chosen)
 
     @cached_property
     def motif_key(self) -> str:

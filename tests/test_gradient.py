@@ -66,6 +66,8 @@ def test_a_seed_decides_everything_and_other_neurons_nothing():
     first, again = (sampler(model, 3).sample([0, 1]) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.result()[0], other.result()[0])
+    (alone,) = sampler(model, 3).sample([1])
+    np.testing.assert_array_equal(first[1].result()[0], alone.result()[0])
     (different,) = sampler(model, 3, seed=2).sample([0])
     assert not np.array_equal(first[0].result()[0][:50], different.result()[0][:50])
 

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from generate_dataset.build import SCHEMAS
@@ -36,15 +37,24 @@ def test_a_checkpoint_describes_itself(name, parameters):
     )
 
 
+@pytest.fixture
+def test_split(tmp_path, shared_data):
+    """Return a function that makes a data set anew and gives its test split, which training never saw."""
+
+    def make(dataset):
+        config = ROOT / "configs" / "datasets" / f"{dataset}.yaml"
+        settings = load_variant(SCHEMAS, "reader", config)
+        source = str(shared_data / settings.source.partition("shared/data/")[2])
+        build(load_variant(SCHEMAS, "reader", config, [f"output={tmp_path / 'data.h5'}", f"source={source}"]))
+        return read_split(tmp_path / "data.h5", "test")
+
+    return make
+
+
 @pytest.mark.parametrize(("name", "dataset", "figure", "floor"), MODELS)
-def test_the_test_figures_are_those_of_the_readme(tmp_path, shared_data, name, dataset, figure, floor):
-    """The data set is made anew: the rows of its test split are those that training never saw."""
-    config = ROOT / "configs" / "datasets" / f"{dataset}.yaml"
-    settings = load_variant(SCHEMAS, "reader", config)
-    source = str(shared_data / settings.source.partition("shared/data/")[2])
-    build(load_variant(SCHEMAS, "reader", config, [f"output={tmp_path / 'data.h5'}", f"source={source}"]))
+def test_the_test_figures_are_those_of_the_readme(test_split, name, dataset, figure, floor):
     loaded = load_checkpoint(load_model_settings(name))
-    split = read_split(tmp_path / "data.h5", "test")
+    split = test_split(dataset)
     value = metrics(split.label[:, 0], predict(loaded.model, split)[:, 0])[figure]
     assert value >= floor
     readme = (ROOT / "model_weights" / "README.md").read_text()
@@ -52,6 +62,23 @@ def test_the_test_figures_are_those_of_the_readme(tmp_path, shared_data, name, d
     given = re.search(rf"\b{figure} = ([0-9.]+)", row)
     assert given, row
     assert value == pytest.approx(float(given[1]), abs=0.0006)
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"),
+    [("mrl_predictor", "egfp_unmod_1_top20k"), ("mrl_predictor_noAUG", "egfp_unmod_1_top20k_noAUG")],
+)
+def test_three_seeds_and_their_ensemble_are_those_of_the_readme(test_split, name, dataset):
+    split, settings = test_split(dataset), load_model_settings(name)
+    files = [f"model_weights/{name}{seed}-best.pth" for seed in ("", "-seed2", "-seed3")]
+    models = [load_checkpoint(settings.model_copy(update={"checkpoint": file})).model for file in files]
+    y, y_hat = split.label[:, 0], [predict(model, split)[:, 0] for model in models]
+    found = [metrics(y, one)["r2"] for one in y_hat]
+    found += [np.mean(found), np.std(found, ddof=1), metrics(y, np.mean(y_hat, axis=0))["r2"]]
+    readme = (ROOT / "model_weights" / "README.md").read_text()
+    row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`, r2"))
+    given = [float(number) for number in re.findall(r"[0-9]\.[0-9]+", row)][:6]
+    assert found == pytest.approx(given, abs=0.0006)
 
 
 @pytest.mark.parametrize("name", [name for name, *_ in MODELS] + ["simulated"])

@@ -21,7 +21,7 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
     """
     field = discovery.receptive_field
     stored = 20 * (field * 20 // 100 * 100 + 100) * field
-    at_once = len(neurons) if discovery.exhaustive else discovery.settings.neurons_at_once
+    at_once = len(neurons) if discovery.sampler == "exhaustive" else discovery.settings.neurons_at_once
     allowed = min(at_once, BLOCK_SAMPLES // stored) // processes
     size = max(1, min(allowed, -(-len(neurons) // processes)))
     return [neurons[start : start + size] for start in range(0, len(neurons), size)]
@@ -30,9 +30,9 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
 def chosen_sampler(discovery: Discovery) -> ExhaustiveSampler | GradientSampler | GeneticSampler:
     """Return the sampler that the settings choose."""
     settings, network, layer = discovery.settings, discovery.network, discovery.layer
-    if discovery.exhaustive:
+    if discovery.sampler == "exhaustive":
         return ExhaustiveSampler(network, layer, settings.seed)
-    if settings.sampler == "genetic":
+    if discovery.sampler == "genetic":
         parameters = settings.population, settings.generations, settings.patience, settings.seed
         return GeneticSampler(network, layer, *parameters)
     return GradientSampler(network, layer, settings.seed)

@@ -23,6 +23,7 @@ from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device
 
 HERE = Path(__file__).resolve().parent
+GRADIENT_LIMIT = 100  # nt; above, the gradient sampler is slower than the genetic one
 SAMPLER_VERSIONS = {
     "exhaustive": 1,
     "genetic": 1,
@@ -104,15 +105,18 @@ class Discovery:
     # A finished file carries the key of everything that decided it; another key means it is to be made again.
 
     @cached_property
-    def exhaustive(self) -> bool:
-        """Whether all sequences of the receptive field are tried: where they are few, unless the config says else."""
-        few = self.receptive_field <= self.settings.exhaustive_limit
-        return self.settings.sampler == "exhaustive" or (self.settings.sampler == "auto" and few)
+    def sampler(self) -> str:
+        """The sampler of this layer: the config's, or for ``auto`` by the length of the receptive field."""
+        if self.settings.sampler != "auto":
+            return self.settings.sampler
+        if self.receptive_field <= self.settings.exhaustive_limit:
+            return "exhaustive"
+        return "gradient" if self.receptive_field <= GRADIENT_LIMIT else "genetic"
 
     @cached_property
     def sample_key(self) -> str:
         """Key of a sample."""
-        sampler = "exhaustive" if self.exhaustive else self.settings.sampler.replace("auto", "gradient")
+        sampler = self.sampler
         decides = {"seed", "population", "generations", "patience"} if sampler == "genetic" else {"seed"}
         chosen = self.settings.model_dump(include=decides)
         version = SAMPLER_VERSIONS[sampler]
@@ -149,7 +153,7 @@ def open_discovery(settings: DiscoverySettings, layer: int) -> Discovery:
     if not 1 <= layer <= highest:
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
     discovery = Discovery(settings, layer, checkpoint, WindowNetwork(checkpoint.model, pick_device(settings.device)))
-    if discovery.exhaustive and discovery.receptive_field > settings.exhaustive_limit:
+    if discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
         raise InputError(
             f"key 'sampler': exhaustive, but conv{layer} sees {discovery.receptive_field} nt, more than "
             f"exhaustive_limit ({settings.exhaustive_limit}); write auto"

@@ -100,3 +100,12 @@ def test_the_setting_chooses_it(tmp_path):
     for name, kind in (("auto", GradientSampler), ("gradient", GradientSampler), ("genetic", GeneticSampler)):
         assert isinstance(chosen_sampler(chosen[name]), kind)
     assert chosen["auto"].sample_key == chosen["gradient"].sample_key != chosen["genetic"].sample_key
+
+
+def test_long_receptive_fields_are_left_to_the_genetic_sampler(tmp_path):
+    save_checkpoint(tmp_path / "toy.pth", seeded_model(6, 4, channels=4), {})
+    (tmp_path / "toy.yaml").write_text(f"name: toy\ncheckpoint: {tmp_path}/toy.pth\ndataset: none.h5\n")
+    settings = DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu")
+    assert [open_discovery(settings, layer).sampler for layer in (2, 5, 6, 7)] == [
+        "exhaustive", "gradient", "genetic", "genetic"
+    ]  # fmt: skip

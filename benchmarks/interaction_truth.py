@@ -24,6 +24,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from figures.known_facts import instances
 from generate_dataset import simulate
 from generate_dataset.simulation import background
 from generate_dataset.simulation_settings import SimulationSettings, probabilities
@@ -41,7 +42,7 @@ from utils.epistasis import decide, effects, epistasis, pair_class, signed_rank
 from utils.interpretation_settings import InteractionSettings, joined
 from utils.model import Predictor
 from utils.runtime import ROOT, InputError, atomic_path, run_script
-from utils.sequence import IUPAC, encode, one_hot
+from utils.sequence import one_hot
 from utils.training import TrainingSettings, run_training
 
 RESULTS = ROOT / "benchmarks" / "results" / "interaction_truth"
@@ -104,11 +105,6 @@ def places_of(sequences: np.ndarray, pair: dict, a: Motif, b: Motif, most: int, 
     return found[np.isin(found.row, kept)]
 
 
-def instance(word: str, rng: np.random.Generator) -> np.ndarray:
-    """Return bases uint8 (width,) of an IUPAC word, each letter drawn from those it stands for."""
-    return encode("".join(rng.choice(list(IUPAC[letter])) for letter in word))
-
-
 @torch.no_grad()
 def learned(model: Predictor, settings: SimulationSettings, pair: dict, a: str, b: str, seed: int) -> dict[str, object]:
     """Return effects, epistasis and class of a pair, from inserting it in random backgrounds."""
@@ -118,7 +114,7 @@ def learned(model: Predictor, settings: SimulationSettings, pair: dict, a: str, 
     variants = np.repeat(messages[:, None], 4, axis=1)  # o, a, b, n
     low, high = pair["spacing"]
     for row in range(BACKGROUNDS):
-        one, other = instance(a, rng), instance(b, rng)
+        one, other = instances([a], rng)[0], instances([b], rng)[0]
         gap = int(rng.integers(low, high + 1))
         swap = pair["order"] == "either" and rng.random() < 0.5
         total = len(one) + gap + len(other)

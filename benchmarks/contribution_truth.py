@@ -5,7 +5,9 @@ Run: python benchmarks/contribution_truth.py [--seeds 1-5] [--layer 2] [--train]
 For each simulated set and its model (see interaction_truth.py, which makes them) all neurons of a layer go through
 motif_discovery, and their contributions through motif_contribution, as a user would run them. A neuron is of a planted
 motif if the motif that the contribution page shows for it has that one as its best match (Tomtom, q < 0.01 among the
-planted motifs and decoys). Judged are neurons that fire and have a match; the others are counted.
+planted motifs and decoys). Judged are neurons that fire and have a match; the others are counted. A motif may hold
+words of further planted motifs, looked for without Tomtom: where these differ in sign, no sign is the right one, and
+the neuron is set aside and counted too.
 """
 
 import argparse
@@ -28,8 +30,10 @@ from utils.interpretation_settings import InteractionSettings, open_interpretati
 from utils.motif import Motif, write_meme
 from utils.runtime import atomic_path, run_script, write_text
 from utils.scan import run_scan
+from utils.sequence import iupac_ppm
 
 MATCH_Q = 0.01
+HELD = 0.6  # share of a planted motif's highest log-odds score that its word in another motif must reach
 DISCOVERY = ["population=500", "patience=20"]  # smaller than the default: 64 neurons of each of five models
 
 
@@ -64,26 +68,45 @@ def judge(seed: int, layer: int, overrides: list[str], train: bool) -> pd.DataFr
     contribution.run(work, [layer])
     table = contribution_table(work, [layer], MATCH_Q)
     table.insert(0, "model", model.name)
-    table["effect"] = [truth["motifs"][name]["effect"] if name else np.nan for name in table["best_match"]]
+    rows = zip(table["best_match"], table["motif"], strict=True)
+    names = [{match, *held_motifs(motif, truth)} if match else set() for match, motif in rows]
+    table["held"] = [" ".join(sorted(some)) for some in names]
+    table["expected"] = [expected({truth["motifs"][name]["effect"] for name in some}) if some else "" for some in names]
     return table
 
 
-def expected(effect: float) -> str:
-    """Return what the contribution of a motif with this effect should be."""
-    return "neutral" if effect == 0 else "positive" if effect > 0 else "negative"
+def held_motifs(word: str, truth: dict) -> set[str]:
+    """Return the planted motifs and decoys whose words stand in an IUPAC word: log-odds against even bases."""
+    ppm = iupac_ppm(word)
+    found = set()
+    for name, one in truth["motifs"].items():
+        score = np.log2(np.maximum(np.array(one["ppm"]), 1e-3) / 0.25)
+        width = score.shape[1]
+        places = range(ppm.shape[1] - width + 1)
+        best = max(((ppm[:, place : place + width] * score).sum() for place in places), default=-np.inf)
+        if best >= HELD * score.max(axis=0).sum():
+            found.add(name)
+    return found
+
+
+def expected(effects: set[float]) -> str:
+    """Return what the contribution of a neuron should be whose motif holds words with these effects."""
+    signs = {np.sign(effect) for effect in effects} - {0}
+    return {0: "neutral", 1: "positive" if 1 in signs else "negative", 2: "either"}[len(signs)]
 
 
 def summary(table: pd.DataFrame) -> str:
     """Return the figures as text."""
-    judged = table[table["effect"].notna() & table["contribution"].isin(["positive", "negative", "neutral"])]
-    right = judged["contribution"] == judged["effect"].map(expected)
-    label_right = judged["label_contribution"] == judged["effect"].map(expected)
-    decoy = judged["effect"] == 0
+    fires = table["contribution"].isin(["positive", "negative", "neutral"])
+    judged = table[fires & table["expected"].isin(["positive", "negative", "neutral"])]
+    right, label_right = (judged[column] == judged["expected"] for column in ("contribution", "label_contribution"))
+    decoy = judged["expected"] == "neutral"
     known = judged.loc[~decoy, ["model", "best_match"]].drop_duplicates()
     kinds = ", ".join(f"{count} {kind}" for kind, count in table["contribution"].value_counts().items())
     lines = [
         f"neurons of planted motifs with its sign: {share(right[~decoy])}; in the labels {share(label_right[~decoy])}",
         f"neurons of decoys that are neutral: {share(right[decoy])}; in the labels {share(label_right[decoy])}",
+        f"set aside, since their motif holds words of both signs: {(fires & (table['expected'] == 'either')).sum()}",
         f"planted motifs that some neuron is of: {len(known)}",
         f"neurons judged: {len(judged)} of {len(table)} ({kinds})",
     ]
@@ -95,7 +118,7 @@ def run(seeds: list[int], layer: int, overrides: list[str], train: bool) -> None
     table = pd.concat([judge(seed, layer, overrides, train) for seed in seeds], ignore_index=True)
     with atomic_path(SETS / f"contribution_conv{layer}.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.5g")
-    columns = ["model", "task", "motif", "best_match", "effect", "contribution", "effect_size", "q_value"]
+    columns = ["model", "task", "motif", "held", "expected", "contribution", "effect_size", "q_value"]
     columns += ["label_contribution", "n_activating"]
     with pd.option_context("display.width", 220, "display.max_columns", 99, "display.max_rows", 999):
         print(table.loc[table["best_match"] != "", columns].round(3).to_string(index=False))

@@ -304,7 +304,8 @@ def _tilted(d: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:
     Returns:
         Proportional to exp(b d), with b by Newton's method; where the gap is out of reach, b is ``STEEPEST``.
     """
-    scale = d.std(dim=-2, keepdim=True).amax(dim=-1, keepdim=True).clamp(min=1e-9)
+    spread = d - d.mean(dim=-2, keepdim=True)
+    scale = (spread.square_().sum(dim=-2, keepdim=True) / 3).sqrt_().amax(dim=-1, keepdim=True).clamp(min=1e-9)
     d, gap = d / scale, gap / scale[..., 0, 0]
     b = torch.zeros_like(gap)
     for _ in range(NEWTON_STEPS):

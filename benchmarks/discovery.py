@@ -16,6 +16,8 @@ import h5py
 import numpy as np
 
 from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.settings import DiscoverySettings
+from utils.config import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "configs" / "interpreting"
@@ -26,7 +28,7 @@ RUNS = {
 }
 
 
-def filled_bins(model: str, layer: int, neuron: int) -> tuple[float, int, int]:
+def filled_bins(model: str, layer: int, neuron: int, limit: int) -> tuple[float, int, int]:
     """Return the maximum, the number of full bins and the number of sequences of a stored sample."""
     path = ROOT / "motif_discovery" / "maxactivation_samples" / model / f"conv{layer}_neuron{neuron}.h5"
     with h5py.File(path) as file:
@@ -34,13 +36,14 @@ def filled_bins(model: str, layer: int, neuron: int) -> tuple[float, int, int]:
     if not len(activation):
         return 0.0, 0, 0
     counts = np.bincount(bin_of(activation, activation.max()), minlength=BINS)
-    return float(activation.max()), int((counts >= bin_quota(field)).sum()), len(activation)
+    return float(activation.max()), int((counts >= bin_quota(field, limit)).sum()), len(activation)
 
 
 def main() -> None:
     """Command line."""
     for name in sys.argv[1:] or RUNS:
         layer, neurons, config = RUNS[name]
+        limit = load_settings(DiscoverySettings, config).bin_limit
         command = [sys.executable, "-m", "motif_discovery.discover", "--from", str(layer), "--to", str(layer)]
         command += ["--config", str(config), "--neurons", neurons, "--overwrite"]
         started = time.perf_counter()
@@ -51,7 +54,7 @@ def main() -> None:
         print(f"{name}: {seconds:.1f} s, largest process so far {peak:.0f} MiB")
         first, _, last = neurons.partition("-")
         for neuron in range(int(first), int(last or first) + 1):
-            maximum, full, size = filled_bins(model, layer, neuron)
+            maximum, full, size = filled_bins(model, layer, neuron, limit)
             print(f"  conv{layer} neuron {neuron}: maximum {maximum:.3f}, {full} of {BINS} bins full, {size} sequences")
 
 

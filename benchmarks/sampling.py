@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.published_sampler import sample_published
-from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.bins import BINS, bin_of
 from motif_discovery.sample import samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from utils.config import load_settings, parse_layer, parse_range
@@ -198,7 +198,7 @@ def main(argv: list[str] | None = None) -> None:
         discovery = open_discovery(load_settings(DiscoverySettings, arguments.config), layer)
         neurons = parse_range(arguments.neurons, discovery.network.model.channels)
         runs = compare(discovery, neurons, arguments.against, arguments.neuron_seconds)
-        quota = bin_quota(discovery.receptive_field)
+        quota = discovery.quota
         print("\n".join(main_table(runs, discovery.model_name, arguments.against, layer, quota)))
         print(f"\n{summary(runs, quota)}")
         if arguments.against == "genetic":

@@ -5,9 +5,10 @@ import numpy as np
 BINS = 20
 
 
-def bin_quota(receptive_field: int) -> int:
-    """Return how many sequences each bin takes: floor(RF x 20 / 100) x 100 + 100."""
-    return receptive_field * 20 // 100 * 100 + 100
+def bin_quota(receptive_field: int, limit: int = 0) -> int:
+    """Return how many sequences each bin takes: floor(RF x 20 / 100) x 100 + 100 as published, up to a limit if any."""
+    quota = receptive_field * 20 // 100 * 100 + 100
+    return min(quota, limit) if limit else quota
 
 
 def bin_of(activation: np.ndarray, maximum: float) -> np.ndarray:

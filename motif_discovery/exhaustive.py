@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.bins import BINS, bin_of
 from motif_discovery.files import Sample
 from utils.activation import WindowNetwork
 
@@ -23,11 +23,12 @@ class ExhaustiveSampler:
     Args:
         network: the predictor's lower layers.
         layer: of the neurons.
+        quota: sequences that a bin takes.
         seed: of the draws; the same seed gives the same samples, whatever other neurons are sampled beside.
     """
 
-    def __init__(self, network: WindowNetwork, layer: int, seed: int) -> None:
-        self.network, self.layer, self.seed = network, layer, seed
+    def __init__(self, network: WindowNetwork, layer: int, quota: int, seed: int) -> None:
+        self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.field = network.model.receptive_field(layer)
 
     def activations(self, neurons: list[int]) -> np.ndarray:
@@ -61,6 +62,6 @@ class ExhaustiveSampler:
         key[value.argmax()] = -1  # the maximum is always there
         order = np.lexsort((key, bins))
         first = np.concatenate([[0], np.cumsum(population)[:-1]])
-        kept = order[np.arange(len(order)) - first[bins[order]] < bin_quota(self.field)]
+        kept = order[np.arange(len(order)) - first[bins[order]] < self.quota]
         kept = kept[np.argsort(-value[kept], kind="stable")]
         return Sample(words_of(firing[kept], self.field), value[kept], maximum, population)

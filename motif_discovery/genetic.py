@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from motif_discovery.bins import SampleBins, bin_quota
+from motif_discovery.bins import SampleBins
 from utils.activation import WindowNetwork
 
 ELITE, SHIFTED = 0.4, 0.2  # shares of the next generation; the rest are crossovers
@@ -55,13 +55,15 @@ class GeneticSampler:
         generations: at most.
         patience: generations within which the maximum must rise by 1 % or the wanted sequences by 6 %, else the neuron
             is finished.
+        quota: sequences that a bin takes.
         seed: the same seed gives the same samples, whatever other neurons are sampled beside.
     """
 
     def __init__(
-        self, network: WindowNetwork, layer: int, population: int, generations: int, patience: int, seed: int
-    ) -> None:
-        self.network, self.layer, self.seed = network, layer, seed
+        self, network: WindowNetwork, layer: int, population: int, generations: int, patience: int, quota: int,
+        seed: int,
+    ) -> None:  # fmt: skip
+        self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.population, self.generations, self.patience = population, generations, patience
         self.elites, self.shifted = max(1, int(ELITE * population)), int(SHIFTED * population)
         self.field = network.model.receptive_field(layer)
@@ -69,8 +71,7 @@ class GeneticSampler:
 
     def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
         """Return the filled bins of each neuron (counted from 0); ``progress`` is told of each generation."""
-        quota = bin_quota(self.field)
-        bins = {neuron: SampleBins(self.field, quota, self.seed) for neuron in neurons}
+        bins = {neuron: SampleBins(self.field, self.quota, self.seed) for neuron in neurons}
         self.random = {neuron: self._generator(neuron) for neuron in neurons}
         n = len(neurons)
         neuron = torch.tensor(neurons, device=self.device)

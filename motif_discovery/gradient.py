@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from motif_discovery.bins import BINS, SampleBins, bin_quota
+from motif_discovery.bins import BINS, SampleBins
 from utils.activation import WindowNetwork
 
 CLIMBERS, CLIMBER_CHILDREN, CLIMBER_CHANGES = 48, 12, 3  # chains, children of each, most positions a child changes
@@ -70,17 +70,18 @@ class GradientSampler:
     Args:
         network: the predictor's lower layers.
         layer: of the neurons.
+        quota: sequences that a bin takes.
         seed: the same seed gives the same samples, whatever other neurons are sampled beside.
     """
 
-    def __init__(self, network: WindowNetwork, layer: int, seed: int) -> None:
-        self.network, self.layer, self.seed = network, layer, seed
+    def __init__(self, network: WindowNetwork, layer: int, quota: int, seed: int) -> None:
+        self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.field = network.model.receptive_field(layer)
         self.device = network.device
 
     def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
         """Return the filled bins of each neuron (counted from 0); ``progress`` is told of each step."""
-        self.bins = {neuron: SampleBins(self.field, bin_quota(self.field), self.seed) for neuron in neurons}
+        self.bins = {neuron: SampleBins(self.field, self.quota, self.seed) for neuron in neurons}
         self.random = {one: np.random.Generator(np.random.SFC64((self.seed, self.layer, one))) for one in neurons}
         self.progress = progress or (lambda step: None)
         self.tops: dict[int, torch.Tensor] = {}

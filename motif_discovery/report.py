@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.bins import BINS, bin_of
 from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
@@ -65,7 +65,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
     return NeuronPage(
         model=discovery.model_name, layer=discovery.layer, neuron=neuron, neurons=neurons,
         receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
-        bin_quota=bin_quota(discovery.receptive_field), parts=rows,
+        bin_quota=discovery.quota, parts=rows,
         databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
         context=discovery.context, settings=key, bin_population=population,
     )  # fmt: skip

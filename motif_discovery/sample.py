@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from motif_discovery.bins import BINS
 from motif_discovery.exhaustive import ExhaustiveSampler
 from motif_discovery.files import Sample, unfinished, write_sample
 from motif_discovery.genetic import GeneticSampler
@@ -19,8 +20,7 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
 
     Processes share what is allowed, so that more of them need little more memory.
     """
-    field = discovery.receptive_field
-    stored = 20 * (field * 20 // 100 * 100 + 100) * field
+    stored = BINS * discovery.quota * discovery.receptive_field
     at_once = len(neurons) if discovery.sampler == "exhaustive" else discovery.settings.neurons_at_once
     allowed = min(at_once, BLOCK_SAMPLES // stored) // processes
     size = max(1, min(allowed, -(-len(neurons) // processes)))
@@ -31,11 +31,11 @@ def chosen_sampler(discovery: Discovery) -> ExhaustiveSampler | GradientSampler 
     """Return the sampler that the settings choose."""
     settings, network, layer = discovery.settings, discovery.network, discovery.layer
     if discovery.sampler == "exhaustive":
-        return ExhaustiveSampler(network, layer, settings.seed)
+        return ExhaustiveSampler(network, layer, discovery.quota, settings.seed)
     if discovery.sampler == "genetic":
-        parameters = settings.population, settings.generations, settings.patience, settings.seed
+        parameters = settings.population, settings.generations, settings.patience, discovery.quota, settings.seed
         return GeneticSampler(network, layer, *parameters)
-    return GradientSampler(network, layer, settings.seed)
+    return GradientSampler(network, layer, discovery.quota, settings.seed)
 
 
 def samples(discovery: Discovery, block: list[int], progress: Callable[[int], None]) -> list[Sample]:

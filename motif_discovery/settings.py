@@ -8,6 +8,7 @@ from typing import Literal
 
 import pydantic
 
+from motif_discovery.bins import bin_quota
 from utils.activation import WindowNetwork
 from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import (
@@ -23,12 +24,7 @@ from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device
 
 HERE = Path(__file__).resolve().parent
-GRADIENT_LIMIT = 100  # nt; above, the gradient sampler is slower than the genetic one
-SAMPLER_VERSIONS = {
-    "exhaustive": 1,
-    "genetic": 1,
-    "gradient": 1,
-}  # to be raised where a sampler comes to sample otherwise
+SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 2}  # raised where a sampler comes to sample otherwise
 
 
 class DiscoverySettings(Settings):
@@ -38,6 +34,7 @@ class DiscoverySettings(Settings):
     ind: str = pydantic.Field("", pattern=r"^(\d+-\d+)?$", description="half-open, from 0: 0-4 is neurons 1 to 4")
     sampler: Literal["auto", "exhaustive", "genetic", "gradient"] = "auto"
     exhaustive_limit: int = pydantic.Field(9, ge=1, le=10, description="longest receptive field of which all is tried")
+    bin_limit: int = pydantic.Field(1500, ge=0, description="sequences a bin takes at most; 0: the published quota")
     population: int = pydantic.Field(1000, ge=10)
     generations: int = pydantic.Field(350, ge=1)
     patience: int = pydantic.Field(30, ge=1)
@@ -109,9 +106,12 @@ class Discovery:
         """The sampler of this layer: the config's, or for ``auto`` by the length of the receptive field."""
         if self.settings.sampler != "auto":
             return self.settings.sampler
-        if self.receptive_field <= self.settings.exhaustive_limit:
-            return "exhaustive"
-        return "gradient" if self.receptive_field <= GRADIENT_LIMIT else "genetic"
+        return "exhaustive" if self.receptive_field <= self.settings.exhaustive_limit else "gradient"
+
+    @property
+    def quota(self) -> int:
+        """Sequences that a bin of a sample takes."""
+        return bin_quota(self.receptive_field, self.settings.bin_limit)
 
     @cached_property
     def sample_key(self) -> str:
@@ -119,8 +119,10 @@ class Discovery:
         sampler = self.sampler
         decides = {"seed", "population", "generations", "patience"} if sampler == "genetic" else {"seed"}
         chosen = self.settings.model_dump(include=decides)
-        version = SAMPLER_VERSIONS[sampler]
-        return fingerprint(weights=self.checkpoint.sha256, layer=self.layer, sampler=sampler, version=version, **chosen)
+        return fingerprint(
+            weights=self.checkpoint.sha256, layer=self.layer, sampler=sampler, version=SAMPLER_VERSIONS[sampler],
+            quota=self.quota, **chosen,
+        )  # fmt: skip
 
     @cached_property
     def motif_key(self) -> str:

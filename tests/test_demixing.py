@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from motif_discovery.bins import bin_quota
 from motif_discovery.demixing import demix, effective_size, part_weight, smallest_part, split
 from motif_discovery.genetic import GeneticSampler
 from tests.toy import pair_model, seeded_model, word_model
@@ -14,7 +15,9 @@ from utils.motif import iupac_consensus, to_ppm
 def sampled(model, layer, neuron, **more):
     network = WindowNetwork(model)
     settings = {"population": 400, "generations": 120, "patience": 40, "seed": 1} | more
-    (bins,) = GeneticSampler(network, layer, **settings).sample([neuron])
+    (bins,) = GeneticSampler(network, layer, quota=bin_quota(network.model.receptive_field(layer)), **settings).sample(
+        [neuron]
+    )
     return network, *bins.result()
 
 

@@ -28,7 +28,9 @@ def test_maximum_and_populations_are_those_of_a_plain_enumeration(layer):
     network = WindowNetwork(seeded_model(2, 4, kernel_size=4, channels=8, seed=5))
     field = network.model.receptive_field(layer)
     assert field == {1: 4, 2: 7}[layer]
-    samples = ExhaustiveSampler(network, layer, seed=1).sample(list(range(8)))
+    samples = ExhaustiveSampler(network, layer, bin_quota(network.model.receptive_field(layer)), seed=1).sample(
+        list(range(8))
+    )
     assert any(sample.maximum > 0 for sample in samples)
     for neuron, sample in enumerate(samples):
         _, activation = plain(network, layer, neuron, field)
@@ -53,9 +55,9 @@ def test_maximum_and_populations_are_those_of_a_plain_enumeration(layer):
 
 def test_a_seed_decides_the_draws_and_nothing_beside_it():
     network = WindowNetwork(seeded_model(2, 4, channels=8, seed=5))
-    both = ExhaustiveSampler(network, 2, seed=1).sample([2, 3])
-    alone = ExhaustiveSampler(network, 2, seed=1).sample([3])
-    other = ExhaustiveSampler(network, 2, seed=2).sample([3])
+    both = ExhaustiveSampler(network, 2, 200, seed=1).sample([2, 3])
+    alone = ExhaustiveSampler(network, 2, 200, seed=1).sample([3])
+    other = ExhaustiveSampler(network, 2, 200, seed=2).sample([3])
     np.testing.assert_array_equal(both[1].sequence, alone[0].sequence)
     assert alone[0].maximum == other[0].maximum
     assert not np.array_equal(alone[0].sequence, other[0].sequence)
@@ -63,7 +65,7 @@ def test_a_seed_decides_the_draws_and_nothing_beside_it():
 
 def test_a_word_is_the_exact_maximum_of_its_neuron_and_a_dead_neuron_has_no_sample():
     network = WindowNetwork(word_model(["UGUAA"], channels=4))
-    found, dead = ExhaustiveSampler(network, 1, seed=1).sample([0, 1])
+    found, dead = ExhaustiveSampler(network, 1, 200, seed=1).sample([0, 1])
     assert decode(found.sequence[0]) == "UGUAA"
     assert found.population[-1] == 1
     assert found.population.sum() == 4**5 - 3**5  # at least one letter in common

@@ -13,7 +13,7 @@ from utils.sequence import decode
 
 def sampler(model, layer, **more):
     settings = {"population": 200, "generations": 30, "patience": 10, "seed": 1} | more
-    return GeneticSampler(WindowNetwork(model), layer, **settings)
+    return GeneticSampler(WindowNetwork(model), layer, quota=bin_quota(model.receptive_field(layer)), **settings)
 
 
 def test_the_word_of_a_first_layer_is_found():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motif_discovery.bins import BINS, bin_of
+from motif_discovery.bins import BINS, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
 from motif_discovery.gradient import GradientSampler, _tilted
 from motif_discovery.sample import chosen_sampler
@@ -18,7 +18,7 @@ from utils.sequence import decode
 
 
 def sampler(model, layer, seed=1):
-    return GradientSampler(WindowNetwork(model), layer, seed)
+    return GradientSampler(WindowNetwork(model), layer, bin_quota(model.receptive_field(layer)), seed)
 
 
 def test_a_word_is_found_and_every_level_of_it():
@@ -57,7 +57,7 @@ def test_the_exact_maximum_of_a_short_field_is_found():
     words = torch.tensor(list(itertools.product(range(4), repeat=7)), dtype=torch.uint8)
     best = network.feature_map(words, 2).max(dim=0).values
     neurons = [int(one) for one in best.argsort(descending=True)[:6]]
-    found = GradientSampler(network, 2, 1).sample(neurons)
+    found = GradientSampler(network, 2, 200, 1).sample(neurons)
     assert [bins.maximum for bins in found] == pytest.approx(best[neurons].tolist(), abs=1e-5)
 
 
@@ -102,10 +102,13 @@ def test_the_setting_chooses_it(tmp_path):
     assert chosen["auto"].sample_key == chosen["gradient"].sample_key != chosen["genetic"].sample_key
 
 
-def test_long_receptive_fields_are_left_to_the_genetic_sampler(tmp_path):
+def test_the_sampler_goes_by_the_receptive_field_and_bins_have_a_limit(tmp_path):
     save_checkpoint(tmp_path / "toy.pth", seeded_model(6, 4, channels=4), {})
     (tmp_path / "toy.yaml").write_text(f"name: toy\ncheckpoint: {tmp_path}/toy.pth\ndataset: none.h5\n")
     settings = DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu")
     assert [open_discovery(settings, layer).sampler for layer in (2, 5, 6, 7)] == [
-        "exhaustive", "gradient", "genetic", "genetic"
+        "exhaustive", "gradient", "gradient", "gradient"
     ]  # fmt: skip
+    assert [open_discovery(settings, layer).quota for layer in (2, 4, 6, 7)] == [200, 800, 1500, 1500]
+    published = settings.model_copy(update={"bin_limit": 0})
+    assert [open_discovery(published, layer).quota for layer in (6, 7)] == [2900, 5800]

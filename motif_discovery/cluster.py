@@ -2,6 +2,7 @@
 
 from tqdm import tqdm
 
+from motif_discovery.adaptive import demix_adaptively
 from motif_discovery.demixing import demix
 from motif_discovery.files import read_sample, stored_key, unfinished, write_motifs
 from motif_discovery.settings import Discovery, parse_step
@@ -17,10 +18,12 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
         sample = read_sample(path)
         if stored_key(path) != discovery.sample_key:
             raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
-        parts = demix(
-            discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation,
-            settings.clusters, settings.fit_samples, settings.weight_power, settings.seed,
-        )  # fmt: skip
+        given = discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation
+        chosen = settings.model_dump(include={"clusters", "fit_samples", "weight_power", "seed"})
+        if settings.demixing == "fixed":
+            parts = demix(*given, **chosen)
+        else:
+            parts = demix_adaptively(*given, most=settings.demixing_samples, **chosen)
         field = discovery.receptive_field
         write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, field, discovery.motif_key)
 

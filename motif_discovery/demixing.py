@@ -1,5 +1,6 @@
 """Layer-wise demixing of a neuron's sample into parts that hold one motif each (Wei et al. 2023, NeuronMotif)."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,9 @@ class Part:
         size: sequences.
         max_activation: highest in the part.
         consensus_activation: of the part's consensus sequence.
+        drawn_ratio: mean activation of sequences drawn from the matrix over that of the part's own sequences; not a
+            number where it was not measured.
+        copies: parts that were joined in it, at their shifts.
     """
 
     path: str
@@ -34,6 +38,8 @@ class Part:
     size: int
     max_activation: float
     consensus_activation: float
+    drawn_ratio: float = math.nan
+    copies: int = 1
 
     @property
     def consensus_ratio(self) -> float:
@@ -64,9 +70,25 @@ def part_weight(weight: np.ndarray, enough: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _directions(width: int, seed: int) -> torch.Tensor:
+def directions(width: int, seed: int) -> torch.Tensor:
     """Return random directions (width, 128), the same for all splits of a layer."""
     return torch.randn(width, PROJECTED, generator=torch.Generator().manual_seed(seed))
+
+
+def clusters_of(
+    maps: np.ndarray, weight: np.ndarray, clusters: int, fit_samples: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return the cluster int64 (n,) of maps (n, dimensions) by weighted k-means.
+
+    The centres are fitted on at most ``fit_samples`` random maps; of more, each goes to the nearest centre.
+    """
+    fitted = np.sort(random.permutation(len(maps))[:fit_samples])
+    model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
+        model.fit(maps[fitted], sample_weight=weight[fitted])
+    centres = model.cluster_centers_
+    return ((centres**2).sum(axis=1) - 2 * maps @ centres.T).argmin(axis=1)
 
 
 def split(
@@ -91,7 +113,7 @@ def split(
     features = network.feature_map(sequence[rows], layer)
     projected = features
     if width > PROJECTED:
-        projected = features @ _directions(width, seed).to(network.device)
+        projected = features @ directions(width, seed).to(network.device)
     model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then

@@ -12,6 +12,8 @@ from utils.motif import Motif, segments, to_ppm, write_meme
 from utils.runtime import InputError, atomic_path, shown, write_text
 from utils.tomtom import COLUMNS
 
+PART_COLUMNS = ("path", "pfm", "size", "max_activation", "consensus_activation", "drawn_ratio", "copies")
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -99,6 +101,8 @@ def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field
         file["size"] = np.array([part.size for part in parts], dtype=np.int32)
         file["max_activation"] = np.array([part.max_activation for part in parts], dtype=np.float32)
         file["consensus_activation"] = np.array([part.consensus_activation for part in parts], dtype=np.float32)
+        file["drawn_ratio"] = np.array([part.drawn_ratio for part in parts], dtype=np.float32)
+        file["copies"] = np.array([part.copies for part in parts], dtype=np.int32)
         file["sample_activation"] = sample.activation
         _write_population(file, sample)
         file.attrs["maximum"] = sample.maximum
@@ -115,23 +119,30 @@ def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float, np.ndarray |
         raise InputError(f"{shown(path)}: no such motifs; run python -m motif_discovery.cluster first")
     try:
         with h5py.File(path, "r") as file:
-            columns = [file[key][:] for key in ("path", "pfm", "size", "max_activation", "consensus_activation")]
+            columns = [file[key][:] for key in PART_COLUMNS]
             activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
             population = _read_population(file)
     except (OSError, KeyError) as error:
         raise InputError(f"{shown(path)}: damaged motifs ({str(error)[:80]}); cluster again with --overwrite") from None
     parts = [
-        Part(branch.decode(), pfm.astype(np.float64), int(size), float(highest), float(of_consensus))
-        for branch, pfm, size, highest, of_consensus in zip(*columns, strict=True)
+        Part(branch.decode(), pfm.astype(np.float64), *(number.item() for number in numbers))
+        for branch, pfm, *numbers in zip(*columns, strict=True)
     ]
     return parts, activation, maximum, population
 
 
 def part_segments(name: str, part: Part) -> list[tuple[Motif, tuple[int, int]]]:
-    """Return the segments of a part as motifs, with their half-open [start, end) in the receptive field."""
+    """Return the segments of a part as motifs, with their half-open [start, end) in the receptive field.
+
+    A motif's second name says how good its part is: ``activation=2.3;consensus_ratio=0.97;drawn_ratio=0.88;copies=1``.
+    """
     ppm = to_ppm(part.pfm)
+    quality = (
+        f"activation={part.max_activation:.4g};consensus_ratio={part.consensus_ratio:.3g};"
+        f"drawn_ratio={part.drawn_ratio:.3g};copies={part.copies}"
+    )
     return [
-        (Motif(f"{name}_{part.path}_{start}-{end}", "", ppm[:, start:end], part.size), (start, end))
+        (Motif(f"{name}_{part.path}_{start}-{end}", quality, ppm[:, start:end], part.size), (start, end))
         for start, end in segments(ppm)
     ]
 

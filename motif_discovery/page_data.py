@@ -47,6 +47,8 @@ class PartRow:
         pfm: counts int (4, receptive field).
         segments: informative runs of columns, half-open, counted from 0.
         matches: of the segments, by q-value; one above the page's threshold is shown as the nearest, not as a match.
+        drawn_ratio: activation of sequences drawn from the matrix over that of the part's own; not a number if unknown.
+        copies: parts that were joined in it, at their shifts.
     """
 
     path: str
@@ -56,6 +58,8 @@ class PartRow:
     pfm: np.ndarray
     segments: list[tuple[int, int]]
     matches: list[Match]
+    drawn_ratio: float = math.nan
+    copies: int = 1
 
     @property
     def consensus_ratio(self) -> float:

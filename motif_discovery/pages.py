@@ -19,12 +19,17 @@ SHOWN_MATCHES = 3  # the others open on demand
 
 PART_COLUMNS = [
     Column("Part", "Branches taken in the demixing tree, from the layer below the neuron's down.", "ascending", "name"),
-    Column("Sequences", "Number of sampled sequences in the part.", "descending"),
+    Column(
+        "Sequences",
+        "Number of sequences in the part, and from how many places, if the same pattern was joined at several.",
+        "descending",
+    ),
     Column("Maximum", "Highest activation of a sequence in the part.", "descending"),
     Column("Consensus", "Activation of the part's consensus sequence.", "descending"),
     Column(
         "Ratio",
-        f"Consensus activation divided by the maximum: from {ONE_PATTERN} the part is one pattern, below it is mixed.",
+        f"Consensus activation divided by the maximum: from {ONE_PATTERN} the part is one pattern, below it is mixed. "
+        "Drawn: how much sequences drawn from the matrix fire, divided by what the part's own do.",
         "descending",
         "number ratio",
     ),
@@ -152,7 +157,7 @@ def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[
 
 
 def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
-    ratio = part.consensus_ratio
+    ratio, drawn = part.consensus_ratio, part.drawn_ratio
     words = [(start, end, iupac_consensus(to_ppm(part.pfm[:, start:end]))) for start, end in part.segments]
     listed = "".join(f"<li>{start + 1}–{end} <code>{word}</code></li>" for start, end, word in words)
     spoken = ", ".join(f"{word} at {start + 1} to {end}" for start, end, word in words)
@@ -163,10 +168,10 @@ def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
     found = any(match.q <= page.q_threshold for match in part.matches)
     cells = [
         (part.path, f"<code>{escape(part.path)}</code>"),
-        (part.size, f"{part.size:,}"),
+        (part.size, f"{part.size:,}" + (f"<br><small>{part.copies} places</small>" if part.copies > 1 else "")),
         (part.max_activation, number(part.max_activation)),
         (part.consensus_activation, number(part.consensus_activation)),
-        (ratio, mark(ratio)),
+        (ratio, mark(ratio) + ("" if math.isnan(drawn) else f"<br><small>drawn {number(drawn)}</small>")),
         (None, logo),
         (min((match.q for match in part.matches), default=None), _matches(page, part)),
     ]

@@ -59,6 +59,8 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
                 pfm=np.rint(10 * part.pfm).astype(int),  # weighted counts, to a tenth: a logo is of proportions
                 segments=[place for _, place in found],
                 matches=sorted(matches, key=lambda match: match.q),
+                drawn_ratio=part.drawn_ratio,
+                copies=part.copies,
             )
         )
     counts = np.bincount(bin_of(activation, maximum), minlength=BINS) if maximum > 0 else np.zeros(BINS, dtype=int)

@@ -38,6 +38,8 @@ class DiscoverySettings(Settings):
     population: int = pydantic.Field(1000, ge=10)
     generations: int = pydantic.Field(350, ge=1)
     patience: int = pydantic.Field(30, ge=1)
+    demixing: Literal["adaptive", "fixed"] = "adaptive"
+    demixing_samples: int = pydantic.Field(10_000, ge=100, description="sequences that adaptive demixing reads at most")
     clusters: int = pydantic.Field(4, ge=2)
     fit_samples: int = pydantic.Field(1000, ge=100)
     weight_power: float = pydantic.Field(6.0, ge=0)
@@ -127,9 +129,10 @@ class Discovery:
     @cached_property
     def motif_key(self) -> str:
         """Key of the motifs made from a sample."""
-        return fingerprint(
-            sample=self.sample_key, **self.settings.model_dump(include={"clusters", "fit_samples", "weight_power"})
-        )
+        decides = {"demixing", "clusters", "fit_samples", "weight_power", "seed"}
+        if self.settings.demixing == "adaptive":
+            decides.add("demixing_samples")
+        return fingerprint(sample=self.sample_key, version=2, **self.settings.model_dump(include=decides))
 
     @cached_property
     def database_paths(self) -> list[Path]:

@@ -215,3 +215,16 @@ def test_the_width_of_a_feature_map_is_known_beforehand(layer):
     network = WindowNetwork(seeded_model(3, 4))
     indices = torch.zeros(3, 36, dtype=torch.uint8)
     assert network.feature_map(indices, layer).shape == (3, network.feature_width(36, layer))
+
+
+@pytest.mark.parametrize("layer", [2, 3, 6])
+def test_projected_maps_are_the_maps_along_the_directions(networks, layer):
+    network = networks[MODELS[0]]
+    windows = random_indices(70, network.model.receptive_field(layer), seed=layer)
+    random = torch.Generator().manual_seed(3)
+    widths = [network.feature_width(windows.shape[1], lower) for lower in range(1, layer)]
+    along = [torch.randn(width, 7, generator=random) / width**0.5 for width in widths]
+    found = network.projected_maps(windows, along)
+    assert len(found) == layer - 1
+    for lower, (own, directions) in enumerate(zip(found, along, strict=True), 1):
+        torch.testing.assert_close(own, network.feature_map(windows, lower) @ directions, atol=1e-4, rtol=1e-4)

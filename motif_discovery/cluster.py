@@ -3,27 +3,31 @@
 from tqdm import tqdm
 
 from motif_discovery.adaptive import demix_adaptively
-from motif_discovery.demixing import demix
-from motif_discovery.files import read_sample, stored_key, unfinished, write_motifs
+from motif_discovery.demixing import Part, demix
+from motif_discovery.files import Sample, read_sample, stored_key, unfinished, write_motifs
 from motif_discovery.settings import Discovery, parse_step
 from utils.runtime import InputError, run_script, shown
 
 
+def demixed(discovery: Discovery, neuron: int, sample: Sample) -> list[Part]:
+    """Return the parts of the sample of a neuron (counted from 1), by the way that the settings choose."""
+    settings = discovery.settings
+    given = discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation
+    chosen = settings.model_dump(include={"clusters", "fit_samples", "weight_power", "seed"})
+    if settings.demixing == "fixed":
+        return demix(*given, **chosen)
+    return demix_adaptively(*given, most=settings.demixing_samples, **chosen)
+
+
 def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
     """Demix the neurons (counted from 1) that have no motifs with these settings yet."""
-    settings = discovery.settings
     waiting = unfinished(neurons, discovery.motif_path, discovery.motif_key, overwrite)
     for neuron in tqdm(waiting, desc=f"conv{discovery.layer}: demixing", disable=quiet, leave=False):
         path = discovery.sample_path(neuron)
         sample = read_sample(path)
         if stored_key(path) != discovery.sample_key:
             raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
-        given = discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation
-        chosen = settings.model_dump(include={"clusters", "fit_samples", "weight_power", "seed"})
-        if settings.demixing == "fixed":
-            parts = demix(*given, **chosen)
-        else:
-            parts = demix_adaptively(*given, most=settings.demixing_samples, **chosen)
+        parts = demixed(discovery, neuron, sample)
         field = discovery.receptive_field
         write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, field, discovery.motif_key)
 

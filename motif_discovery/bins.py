@@ -108,6 +108,18 @@ class SampleBins:
             self._sorted_hash = np.sort(self._hash[: self._size])
         self.counts = np.bincount(bins[keep], minlength=BINS)
 
+    @property
+    def wanted(self) -> np.ndarray:
+        """How many sequences each bin still takes, int64 (20,)."""
+        return np.maximum(self.quota - self.counts, 0)
+
+    def draw(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return stored sequences uint8 (count, receptive field), from the bins at and beside those that want more."""
+        bins = bin_of(self._activation[: self._size], self.maximum)
+        near = np.convolve(self.wanted, np.ones(3), mode="same") / np.maximum(self.counts, 1)
+        share = np.cumsum(near[bins] + 1e-9)
+        return self._sequence[np.searchsorted(share, random.random(count) * share[-1])]
+
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """Return sequences (n, receptive field) and activations (n,), the highest activation first."""
         order = np.argsort(-self._activation[: self._size], kind="stable")

@@ -22,7 +22,7 @@ import torch
 from motif_discovery.bins import BINS, SampleBins
 from utils.activation import WindowNetwork
 
-CLIMBERS, CLIMBER_CHILDREN, CLIMBER_CHANGES = 48, 12, 3  # chains, children of each, most positions a child changes
+CLIMBERS, CLIMBER_CHILDREN, CLIMBER_CHANGES = 96, 12, 3  # chains, children of each, most positions a child changes
 JUMPS = 3  # of a climber's children: a shift, a crossover, a shifted crossover
 ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
 CULLED = 6  # steps after which the lower half of the climbers starts anew from crossovers of the upper half
@@ -30,6 +30,7 @@ FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 16, 0.25  # the last as share of 
 MOST_CHANGES = 32
 TOPS = 4  # of the fillers begin at the highest climbers, the others at random
 WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
+REBORN = 0.25  # how often it goes on from a stored sequence near the levels that are wanted
 NEWTON_STEPS = 4  # for the tilt
 STEEPEST = 12.0  # largest tilt, in units of 1 / standard deviation of the effects
 GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
@@ -201,7 +202,10 @@ class GradientSampler:
             wander = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < WANDERS
             moves = (miss <= (state.activation - own).abs()) | wander
             moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
-            self._set(state, moves, moved)
+            reborn = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < REBORN
+            stored = [self.bins[one].draw(FILLERS, self.random[one]) for one in state.neuron.tolist()]
+            moved = torch.where(reborn[..., None], torch.from_numpy(np.stack(stored)).to(self.device), moved)
+            self._set(state, moves | reborn, moved)
             self.progress(step)
             own = [self.bins[neuron] for neuron in state.neuron.tolist()]
             stored = torch.tensor([float(one.counts.sum()) for one in own], device=self.device)
@@ -217,7 +221,7 @@ class GradientSampler:
         for neuron in state.neuron.tolist():
             own, rng = self.bins[neuron], self.random[neuron]
             bins, within = rng.random((2, FILLERS * FILLER_CHILDREN))
-            wanted = np.maximum(own.quota - own.counts, 0) + 1e-9
+            wanted = own.wanted + 1e-9
             chosen = np.searchsorted(np.cumsum(wanted) / wanted.sum(), bins).clip(max=BINS - 1)
             rows.append(np.sort((chosen + within) * (own.maximum / BINS)).reshape(FILLERS, FILLER_CHILDREN))
         return torch.from_numpy(np.stack(rows).astype(np.float32)).to(self.device)

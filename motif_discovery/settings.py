@@ -24,7 +24,7 @@ from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device
 
 HERE = Path(__file__).resolve().parent
-SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 2}  # raised where a sampler comes to sample otherwise
+SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 3}  # raised where a sampler comes to sample otherwise
 
 
 class DiscoverySettings(Settings):

@@ -83,3 +83,17 @@ def test_nothing_fires():
     assert len(bins) == 0
     assert bins.maximum == 0
     assert not bins.full
+
+
+def test_sequences_are_drawn_from_near_what_is_wanted():
+    bins = SampleBins(9, 50, seed=1)
+    random = np.random.default_rng(0)
+    sequence = random.integers(4, size=(4000, 9), dtype=np.uint8)
+    activation = random.random(4000).astype(np.float32)
+    activation[(activation > 0.5) & (activation < 0.95)] = 0.4  # bins 11 to 19 want everything
+    bins.add(sequence, activation)
+    assert (bins.wanted == np.maximum(50 - bins.counts, 0)).all()
+    drawn = bins.draw(300, random)
+    of_text = {row.tobytes(): value for row, value in zip(*bins.result(), strict=True)}
+    found = bin_of(np.array([of_text[row.tobytes()] for row in drawn]), bins.maximum)
+    assert set(found) <= {9, 10, 18, 19}

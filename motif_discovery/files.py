@@ -1,5 +1,6 @@
 """Reading and writing the files that pass between the steps of motif discovery."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,7 +149,9 @@ def write_matches(path: Path, matches: pd.DataFrame, key: str) -> None:
     table = matches.copy()
     for column in ("p-value", "E-value", "q-value"):
         table[column] = [f"{value:.6g}" for value in table[column]]
-    write_text(path, table.to_csv(sep="\t", index=False) + f"# settings: {key}\n")
+    # no quoting: names hold no white space, and read_matches takes them as they stand
+    text = table.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE)
+    write_text(path, text + f"# settings: {key}\n")
 
 
 def read_matches(path: Path) -> pd.DataFrame:

@@ -5,6 +5,8 @@ Best neuron per database motif, best motif per neuron, all matches, counts per l
 
 import csv
 import logging
+import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,6 +136,15 @@ def clusters_of(discovery: Discovery, chosen: str | None) -> tuple[Path | None, 
     return None, None
 
 
+def cluster_command(discovery: Discovery) -> str:
+    """Return the command that makes clusters of the databases where ``clusters_of`` finds them."""
+    paths = [shown(path) for path in discovery.database_paths]
+    name = re.sub(r"[^A-Za-z0-9._-]|^[._-]+", "", discovery.database_paths[0].name.partition(".meme")[0]) or "database"
+    sources = shlex.quote(f"sources=[{', '.join(paths)}]")
+    config = "configs/datasets/motif_databases.yaml"
+    return f"python -m generate_dataset.motif_database --config {config} name={name} {sources}"
+
+
 def about(opened: Discovery, layers: list[int], collected: Collected, clusters: Path | None) -> pd.DataFrame:
     """Return the facts that the other sheets rest on, two columns."""
     facts = {
@@ -182,7 +193,7 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
         "best motif per neuron": best_per_neuron(neurons, found),
         "all matches": all_matches(clustered(found, clusters)),
         "counts": counts(neurons, found, clusters),
-        "clusters": cluster_rows(found, clusters, opened.database),
+        "clusters": cluster_rows(found, clusters, opened.database, cluster_command(opened)),
         "about": about(opened, numbers, collected, cluster_path),
     }
     folder = places.HERE / "analysis" / "results" / opened.model_name / method

@@ -14,11 +14,6 @@ FOUND = [
     "segment_consensus", "target_consensus",
 ]  # fmt: skip
 MATCH = ["part", "segment", "segment_consensus", "p", "q"]
-NO_CLUSTERS = (
-    "No clusters of the database were found. Make them with: python -m generate_dataset.motif_database --config "
-    "configs/datasets/motif_databases.yaml sources=DATABASE name=NAME, and name the table with --clusters "
-    "data/NAME_clusters.tsv"
-)
 
 
 def in_order(found: pd.DataFrame) -> pd.DataFrame:
@@ -100,16 +95,19 @@ def counts(neurons: pd.DataFrame, found: pd.DataFrame, clusters: pd.DataFrame | 
     return pd.DataFrame(rows)
 
 
-def cluster_rows(found: pd.DataFrame, clusters: pd.DataFrame | None, database: list[Motif]) -> pd.DataFrame:
+def cluster_rows(
+    found: pd.DataFrame, clusters: pd.DataFrame | None, database: list[Motif], command: str = ""
+) -> pd.DataFrame:
     """Return a row per cluster of the database's motifs, those that were found first, by their best match.
 
     Args:
         found: all neurons.
         clusters: columns motif, cluster, cluster_name; None where there are none, which the only row then says.
         database: its motifs; those of other databases in the same clusters are not counted.
+        command: that makes clusters, for the note.
     """
     if clusters is None:
-        return pd.DataFrame({"note": [NO_CLUSTERS]})
+        return pd.DataFrame({"note": [f"The database has no clusters; they are made by: {command}"]})
     names = pd.DataFrame({"motif": [motif.name for motif in database]}).drop_duplicates()
     own = names.merge(clusters.drop_duplicates("motif"), on="motif", how="inner")
     rows = own.groupby("cluster").agg(cluster_name=("cluster_name", "first"), size=("motif", "size")).reset_index()

@@ -92,8 +92,8 @@ def test_counts_and_clusters_are_those_known_by_hand():
 
 
 def test_a_database_without_clusters_says_how_to_make_them():
-    found = summary.cluster_rows(FOUND, None, DATABASE)
-    assert "python -m generate_dataset.motif_database" in found["note"].iloc[0]
+    found = summary.cluster_rows(FOUND, None, DATABASE, "make them")
+    assert found["note"].tolist() == ["The database has no clusters; they are made by: make them"]
     assert summary.counts(neurons((2, 1)), FOUND, None)["clusters"].isna().all()
 
 

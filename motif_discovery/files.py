@@ -1,5 +1,6 @@
 """Reading and writing the files that pass between the steps of motif discovery."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from motif_discovery.demixing import Part
+from motif_discovery.methods import COMMANDS, NEURONMOTIF
 from utils.motif import Motif, segments, to_ppm, write_meme
 from utils.runtime import InputError, atomic_path, shown, write_text
 from utils.tomtom import COLUMNS
@@ -109,21 +111,27 @@ def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field
         file.attrs["settings"] = key
 
 
-def read_motifs(path: Path) -> tuple[list[Part], np.ndarray, float, np.ndarray | None]:
+def read_motifs(
+    path: Path, command: str = COMMANDS[NEURONMOTIF]
+) -> tuple[list[Part], np.ndarray, float, np.ndarray | None]:
     """Read the parts of a neuron, the activations of the sample they come from, its maximum and its population.
+
+    ``command`` is what an error names as the one that makes them.
 
     Raises:
         InputError: missing or damaged.
     """
     if not path.is_file():
-        raise InputError(f"{shown(path)}: no such motifs; run python -m motif_discovery.cluster first")
+        raise InputError(f"{shown(path)}: no such motifs; run {command} first")
     try:
         with h5py.File(path, "r") as file:
             columns = [file[key][:] for key in PART_COLUMNS]
             activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
             population = _read_population(file)
     except (OSError, KeyError) as error:
-        raise InputError(f"{shown(path)}: damaged motifs ({str(error)[:80]}); cluster again with --overwrite") from None
+        raise InputError(
+            f"{shown(path)}: damaged motifs ({str(error)[:80]}); {command} --overwrite makes them"
+        ) from None
     parts = [
         Part(branch.decode(), pfm.astype(np.float64), *(number.item() for number in numbers))
         for branch, pfm, *numbers in zip(*columns, strict=True)
@@ -152,7 +160,9 @@ def write_matches(path: Path, matches: pd.DataFrame, key: str) -> None:
     table = matches.copy()
     for column in ("p-value", "E-value", "q-value"):
         table[column] = [f"{value:.6g}" for value in table[column]]
-    write_text(path, table.to_csv(sep="\t", index=False) + f"# settings: {key}\n")
+    # no quoting: names hold no white space, and read_matches takes them as they stand
+    text = table.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE)
+    write_text(path, text + f"# settings: {key}\n")
 
 
 def read_matches(path: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ Listed are all matches up to ``q_threshold``, and for a motif without one its ne
 from tqdm import tqdm
 
 from motif_discovery.files import part_segments, read_motifs, stored_key, unfinished, write_matches
+from motif_discovery.methods import COMMANDS
 from motif_discovery.settings import Discovery, parse_step
 from utils.motif import Motif
 from utils.runtime import InputError, run_script, shown
@@ -21,9 +22,9 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
     with tqdm(total=len(waiting), desc=f"conv{discovery.layer}: matching", disable=quiet, leave=False) as bar:
         for place, neuron in enumerate(waiting):
             path = discovery.motif_path(neuron)
-            parts, *_ = read_motifs(path)
+            parts, *_ = read_motifs(path, COMMANDS[discovery.method])
             if stored_key(path) != discovery.motif_key:
-                raise InputError(f"{shown(path)}: made with other settings; run motif_discovery.cluster again")
+                raise InputError(f"{shown(path)}: made with other settings; run {COMMANDS[discovery.method]} again")
             queries[neuron] = [motif for part in parts for motif, _ in part_segments(discovery.name(neuron), part)]
             pairs = sum(map(len, queries.values())) * len(discovery.database)
             if pairs < COMPARISONS_AT_ONCE and place + 1 < len(waiting):
@@ -39,7 +40,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    run_script(lambda: run(*parse_step(__doc__, argv)))
+    run_script(lambda: run(*parse_step(__doc__, argv, methods=True)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 
 from motif_discovery.bins import BINS, bin_of
 from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
+from motif_discovery.methods import COMMANDS
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
 from motif_discovery.settings import Discovery, parse_step
@@ -22,7 +23,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
     Raises:
         InputError: its motifs or matches are missing or outdated.
     """
-    parts, activation, maximum, population = read_motifs(discovery.motif_path(neuron))
+    parts, activation, maximum, population = read_motifs(discovery.motif_path(neuron), COMMANDS[discovery.method])
     path = discovery.match_path(neuron)
     table = read_matches(path)
     if stored_key(path) != discovery.match_key:
@@ -93,7 +94,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    run_script(lambda: run(*parse_step(__doc__, argv)))
+    run_script(lambda: run(*parse_step(__doc__, argv, methods=True)))
 
 
 if __name__ == "__main__":

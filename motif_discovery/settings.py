@@ -9,6 +9,15 @@ from typing import Literal
 import pydantic
 
 from motif_discovery.bins import bin_quota
+from motif_discovery.methods import (
+    MESSAGE_SEQLETS,
+    METHODS,
+    MODISCO,
+    NEURONMOTIF,
+    VERSIONS,
+    ModiscoSettings,
+    require_method,
+)
 from utils.activation import WindowNetwork
 from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import (
@@ -22,6 +31,7 @@ from utils.config import (
 )
 from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device
+from utils.scan import scan_path, stored_settings
 
 HERE = Path(__file__).resolve().parent
 SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 3}  # raised where a sampler comes to sample otherwise
@@ -48,16 +58,19 @@ class DiscoverySettings(Settings):
     neurons_at_once: int = pydantic.Field(8, ge=1)
     seed: int = pydantic.Field(1, ge=0)
     device: str = "auto"
+    seqlets: int = pydantic.Field(100, ge=20, description="sequences or messages that max_seqlet stacks")
+    modisco: ModiscoSettings = ModiscoSettings()
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """One layer of one model to interpret: what is to be done, with what, and where the files lie."""
+    """One layer of one model to interpret: what is to be done, with what, how, and where the files lie."""
 
     settings: DiscoverySettings
     layer: int
     checkpoint: Checkpoint
     network: WindowNetwork
+    method: str = NEURONMOTIF
 
     @property
     def model_name(self) -> str:
@@ -71,34 +84,40 @@ class Discovery:
 
     @property
     def context(self) -> str:
-        """What the windows stand for in the trained model, in one sentence."""
+        """The method, and what the windows stand for in the trained model."""
         padding = self.network.model.padding
-        if not padding:
-            return "The model's convolutions have no padding: a window means the same at every position of a message."
-        return (
+        windows = (
             f"The model's convolutions have padding {padding}: results describe interior positions, whose receptive "
             "field holds no padding; near the ends of a sequence the padding is part of what the neuron sees."
+            if padding
+            else "The model's convolutions have no padding: a window means the same at every position of a message."
         )
+        return f"{METHODS[self.method]} {windows}".lstrip()
 
     def name(self, neuron: int) -> str:
         """File name of a neuron, counted from 1: ``conv5_neuron2``."""
         return f"conv{self.layer}_neuron{neuron}"
 
+    @property
+    def folder(self) -> Path:
+        """Where the files of the method lie."""
+        return HERE if self.method == NEURONMOTIF else HERE / self.method
+
     def sample_path(self, neuron: int) -> Path:
-        """The sample of a neuron."""
+        """The sample of a neuron, the same for all methods."""
         return HERE / "maxactivation_samples" / self.model_name / f"{self.name(neuron)}.h5"
 
     def motif_path(self, neuron: int, suffix: str = ".h5") -> Path:
         """The motifs of a neuron: all parts (.h5) or their segments (.meme)."""
-        return HERE / "motifs" / self.model_name / f"{self.name(neuron)}{suffix}"
+        return self.folder / "motifs" / self.model_name / f"{self.name(neuron)}{suffix}"
 
     def match_path(self, neuron: int) -> Path:
         """The database matches of a neuron."""
-        return HERE / "tomtom_match_results" / self.model_name / f"conv{self.layer}" / f"{self.name(neuron)}.tsv"
+        return self.folder / "tomtom_match_results" / self.model_name / f"conv{self.layer}" / f"{self.name(neuron)}.tsv"
 
     def report_path(self, neuron: int | None = None) -> Path:
         """The report of a neuron, or the index of the layer."""
-        folder = HERE / "clustering" / self.model_name / f"conv{self.layer}-mechanic"
+        folder = self.folder / "clustering" / self.model_name / f"conv{self.layer}-mechanic"
         return folder / (f"{self.name(neuron)}.html" if neuron else "index.html")
 
     # A finished file carries the key of everything that decided it; another key means it is to be made again.
@@ -127,8 +146,23 @@ class Discovery:
         )  # fmt: skip
 
     @cached_property
+    def scan_key(self) -> str:
+        """Key in the scan of the data set (of motif_contribution); empty where there is none."""
+        return stored_settings(scan_path(self.model_name, self.layer))
+
+    @cached_property
     def motif_key(self) -> str:
-        """Key of the motifs made from a sample."""
+        """Key of the motifs made from a sample, or by ``max_seqlet_data`` from the scan of the data set."""
+        if self.method != NEURONMOTIF:
+            source = self.scan_key if self.method == MESSAGE_SEQLETS else self.sample_key
+            chosen = self.settings.model_dump(include={"modisco" if self.method == MODISCO else "seqlets"})
+            return fingerprint(
+                method=self.method,
+                version=VERSIONS[self.method],
+                weights=self.checkpoint.sha256,
+                source=source,
+                **chosen,
+            )
         decides = {"demixing", "clusters", "fit_samples", "weight_power", "seed"}
         if self.settings.demixing == "adaptive":
             decides.add("demixing_samples")
@@ -151,13 +185,15 @@ class Discovery:
         return fingerprint(motif=self.motif_key, databases=hashes, q_threshold=self.settings.q_threshold)
 
 
-def open_discovery(settings: DiscoverySettings, layer: int) -> Discovery:
+def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURONMOTIF) -> Discovery:
     """Load the model and check that everything a run needs is there before anything is computed."""
+    require_method(method)
     checkpoint = load_checkpoint(load_model_settings(settings.model))
     highest = checkpoint.model.num_layers + 1
     if not 1 <= layer <= highest:
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
-    discovery = Discovery(settings, layer, checkpoint, WindowNetwork(checkpoint.model, pick_device(settings.device)))
+    network = WindowNetwork(checkpoint.model, pick_device(settings.device))
+    discovery = Discovery(settings, layer, checkpoint, network, method)
     if discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
         raise InputError(
             f"key 'sampler': exhaustive, but conv{layer} sees {discovery.receptive_field} nt, more than "
@@ -189,10 +225,17 @@ def discovery_parser(doc: str | None, layer: bool = True) -> argparse.ArgumentPa
     return parser
 
 
-def parse_step(doc: str | None, argv: list[str] | None) -> tuple[Discovery, list[int], bool]:
-    """Parse the command line of a step. Returns the discovery, the neurons, and whether to overwrite."""
-    arguments = discovery_parser(doc).parse_args(argv)
+def parse_step(doc: str | None, argv: list[str] | None, methods: bool = False) -> tuple[Discovery, list[int], bool]:
+    """Parse the command line of a step. Returns the discovery, the neurons, and whether to overwrite.
+
+    ``methods`` says that the step is one that all methods share.
+    """
+    parser = discovery_parser(doc)
+    if methods:
+        parser.add_argument("--method", default=NEURONMOTIF, help=f"one of {', '.join(METHODS)} (default: %(default)s)")
+    arguments = parser.parse_args(argv)
     settings = load_settings(DiscoverySettings, arguments.config, arguments.overrides)
-    discovery = open_discovery(settings, parse_layer(arguments.layer))
+    method = arguments.method if methods else NEURONMOTIF
+    discovery = open_discovery(settings, parse_layer(arguments.layer), method)
     neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels)
     return discovery, neurons, arguments.overwrite

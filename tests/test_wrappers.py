@@ -12,7 +12,13 @@ import pytest
 
 from utils.runtime import ROOT
 
-SCRIPTS = [*ROOT.glob("*.sh"), *ROOT.glob("*/*.sh"), *ROOT.glob("*/*script/*.sh"), ROOT / ".ci" / "run"]
+SCRIPTS = [
+    *ROOT.glob("*.sh"),
+    *ROOT.glob("*/*.sh"),
+    *ROOT.glob("*/*script/*.sh"),
+    *ROOT.glob("*/*/script/*.sh"),
+    ROOT / ".ci" / "run",
+]
 FAST = ["population=60", "generations=3"]
 
 
@@ -83,12 +89,31 @@ def test_a_config_is_found_from_the_caller_the_stage_and_the_root(copy, tmp_path
     assert "error: nowhere.yaml: no such file" in done.stderr
 
 
+def test_seqlets_and_their_statistics_as_they_are_typed(copy):
+    """A method needs no sample beforehand; MODEL is the name of a config."""
+    folder = copy / "motif_discovery" / "max_seqlet" / "script"
+    config = "../configs/interpreting/hl_predictor_quick_start.yaml"
+    run(folder, "main.sh", config, "--from", "2", "--to", "2", *FAST)
+    results = copy / "motif_discovery" / "max_seqlet"
+    assert len(list((results / "motifs" / "hl_predictor").glob("conv2_neuron*.h5"))) == 4
+    assert (results / "clustering" / "hl_predictor" / "conv2-mechanic" / "index.html").is_file()
+    collect = copy / "motif_discovery" / "analysis" / "script"
+    run(collect, "run_collect_all_motifs.sh", "max_seqlet", "hl_predictor", *FAST)
+    table = copy / "motif_discovery" / "analysis" / "results" / "hl_predictor" / "max_seqlet" / "counts.csv"
+    assert table.read_text().splitlines()[1].startswith("conv2,4,")
+    done = run(collect, "run_collect_all_motifs.sh", "tf_modisco", "hl_predictor", status=2)
+    assert "error: motif_discovery/tf_modisco/tomtom_match_results/hl_predictor: no results" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("wrapper", "arguments"),
     [
         ("main.sh", ["2", "2"]),
         ("motif_discovery/single_thread_script/main.sh", ["2"]),
         ("motif_discovery/multi_thread_script/main.sh", ["64", "4", "1", "7"]),
+        ("motif_discovery/max_seqlet/script/main.sh", []),
+        ("motif_discovery/tf_modisco/script/main.sh", []),
+        ("motif_discovery/analysis/script/run_collect_all_motifs.sh", ["max_seqlet"]),
         ("half_life/run_training.sh", []),
         ("mrl/run_test.sh", ["../configs/training/mrl_predictor.yaml"]),
     ],

@@ -156,8 +156,10 @@ def load_model_settings(name: str) -> ModelSettings:
     return load_settings(ModelSettings, find_config(name, "models"))
 
 
-def parse_range(text: str | int, limit: int) -> list[int]:
+def parse_range(text: str | int, limit: int, what: str = "neurons") -> list[int]:
     """Return the numbers, counted from 1, that ``1-4``, ``3`` or ``1,5-7`` (both ends included) name.
+
+    ``what`` they are of is named in errors.
 
     Raises:
         InputError: not of that form, or outside 1 to ``limit``.
@@ -166,10 +168,10 @@ def parse_range(text: str | int, limit: int) -> list[int]:
     for part in str(text).split(","):
         match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
         if not match:
-            raise InputError(f"neurons: '{text}' is not a range such as 1-4")
+            raise InputError(f"{what}: '{text}' is not a range such as 1-4")
         first, last = int(match[1]), int(match[2] or match[1])
         if not 1 <= first <= last <= limit:
-            raise InputError(f"neurons: {part.strip()} is outside 1 to {limit}")
+            raise InputError(f"{what}: {part.strip()} is outside 1 to {limit}")
         numbers.extend(range(first, last + 1))
     return sorted(set(numbers))
 

@@ -86,13 +86,18 @@ def write_scan(path: Path, scan: Scan, work: Interpretation) -> None:
             file.attrs[key] = value
 
 
+def stored_settings(path: Path) -> str:
+    """Return the key in a scan, or an empty text where there is none or the file is damaged."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get("settings", ""))
+    except OSError:
+        return ""
+
+
 def is_finished(work: Interpretation, layer: int) -> bool:
     """Return whether the scan of a layer is there and of this checkpoint and data set."""
-    try:
-        with h5py.File(scan_path(work.name, layer), "r") as file:
-            return file.attrs.get("settings") == scan_facts(work, layer)["settings"]
-    except OSError:
-        return False
+    return stored_settings(scan_path(work.name, layer)) == scan_facts(work, layer)["settings"]
 
 
 def read_scan(work: Interpretation, layer: int) -> Scan:

@@ -1,0 +1,1 @@
+"""Maximum-activation seqlets: the sequences with the highest activation of a neuron, stacked."""

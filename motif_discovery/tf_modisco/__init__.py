@@ -1,0 +1,1 @@
+"""TF-MoDISco on the gradients of neurons, through modisco-lite."""

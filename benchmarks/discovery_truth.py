@@ -1,0 +1,169 @@
+"""Motif discovery on messages whose truth is known: are the planted motifs and pairs among the motifs of the neurons?
+
+Run: python benchmarks/discovery_truth.py [--seeds 1-3] [--layer 5] [--neurons 1-64] [--train] [key=value ...]
+
+For each simulated set and its model (see interaction_truth.py, which makes them) the neurons of a layer are interpreted
+in two ways: as configured (gradient sampler, adaptive demixing), and as published (genetic sampler, fixed demixing). A
+planted motif is found if a segment of some neuron matches it (Tomtom, q < 0.01 among planted motifs, decoys and
+shuffled motifs; ``key=value`` are settings of the discovery). A planted pair is found if a part of some neuron holds
+matches with both motifs, in the planted order, as far apart as planted, give or take 1 nt. Judged are motifs and pairs
+that the model uses: inserted in random backgrounds, a motif moves the prediction by at least 0.1 standard deviations of
+the labels, and both motifs of a pair do.
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.interaction_truth import prepare, share
+from figures.known_facts import instances
+from generate_dataset.simulation import background
+from generate_dataset.simulation_settings import SimulationSettings, probabilities
+from generate_dataset.truth import read_truth
+from motif_discovery import cluster, sample
+from motif_discovery.files import part_segments, read_motifs
+from motif_discovery.settings import DiscoverySettings, open_discovery
+from utils.checkpoint import load_checkpoint
+from utils.config import load_settings, parse_range
+from utils.model import Predictor
+from utils.runtime import run_script, write_text
+from utils.sequence import one_hot
+from utils.tomtom import tomtom
+
+WAYS = {"as configured": {}, "as published": {"sampler": "genetic", "demixing": "fixed"}}
+BACKGROUNDS = 300
+USED = 0.1  # least effect of an inserted motif, standard deviations of the label
+Q = 0.01
+SLACK = 1  # nt by which the distance of two motifs may differ from the planted ones
+
+
+@dataclass(frozen=True)
+class Found:
+    """A match of a part's segment: which part, which motif, and where that lies in the window."""
+
+    part: str
+    target: str
+    start: int
+    end: int
+
+
+@torch.no_grad()
+def effect(model: Predictor, settings: SimulationSettings, word: str, seed: int) -> float:
+    """Return how much a motif moves the prediction, on average, inserted in random backgrounds."""
+    random = np.random.default_rng([seed, 11])
+    length = np.full(BACKGROUNDS, (settings.min_length + settings.max_length) // 2)
+    messages = background(length, settings.max_length, *probabilities(settings.background), random)
+    inserted = messages.copy()
+    for row, one in enumerate(instances([word] * BACKGROUNDS, random)):
+        start = int(random.integers(5, length[row] - len(one) - 5))
+        inserted[row, start : start + len(one)] = one
+    y_hat = [model(one_hot(some), int(length.max()))[:, 0] for some in (messages, inserted)]
+    return float((y_hat[1] - y_hat[0]).mean())
+
+
+def matches_of(discovery, neurons: list[int]) -> tuple[list[Found], dict[str, float]]:
+    """Return the matches of the neurons' segments with the database, and counts of parts and segments."""
+    segments, where, parts_seen = [], {}, 0
+    for neuron in neurons:
+        parts, *_ = read_motifs(discovery.motif_path(neuron))
+        parts_seen += len(parts)
+        for part in parts:
+            for motif, (start, _) in part_segments(discovery.name(neuron), part):
+                where[motif.name] = (f"{neuron}:{part.path}", start)
+                segments.append(motif)
+    table = tomtom(segments, discovery.database, Q)
+    width = {motif.name: motif.ppm.shape[1] for motif in discovery.database}
+    found = []
+    for row in table.itertuples():
+        part, start = where[row.Query_ID]
+        first = start - row.Optimal_offset
+        found.append(Found(part, row.Target_ID, first, first + width[row.Target_ID]))
+    return found, {"parts": parts_seen, "segments": len(segments), "matched": table["Query_ID"].nunique()}
+
+
+def holds_pair(found: list[Found], pair: dict) -> bool:
+    """Return whether a part holds both motifs of a pair in its order and at its distance."""
+    low, high = pair["spacing"]
+    of_part: dict[str, list[Found]] = {}
+    for one in found:
+        if one.target in (pair["a"], pair["b"]):
+            of_part.setdefault(one.part, []).append(one)
+    for own in of_part.values():
+        for a in (one for one in own if one.target == pair["a"]):
+            for b in (one for one in own if one.target == pair["b"]):
+                gaps = [b.start - a.end] + ([a.start - b.end] if pair["order"] == "either" else [])
+                if any(low - SLACK <= gap <= high + SLACK for gap in gaps):
+                    return True
+    return False
+
+
+def judge(seed: int, layer: int, neurons: list[int], overrides: list[str], train: bool) -> list[dict]:
+    """Return a row per way of interpreting one model."""
+    simulation, model, truth_path = prepare(seed, [], train)
+    truth, rows = read_truth(truth_path), []
+    folder = truth_path.parent
+    config = folder / f"{model.name}.yaml"
+    if seed == 1:
+        given = {"model": model.name}
+    else:
+        write_text(config, model.model_dump_json())  # JSON is YAML
+        given = {"model": str(config), "motif_database": str(folder / f"{model.name}_motifs.meme")}
+    predictor = load_checkpoint(model).model
+    effects = {name: effect(predictor, simulation, one["consensus"], seed) for name, one in truth["motifs"].items()}
+    used = {name for name, one in truth["motifs"].items() if one["effect"] and abs(effects[name]) >= USED}
+    pairs = [pair for pair in truth["pairs"] if {pair["a"], pair["b"]} <= used]
+    for way, changed in WAYS.items():
+        chosen = [f"{key}={value}" for key, value in {**given, **changed}.items()] + ["device=cpu", *overrides]
+        settings = load_settings(DiscoverySettings, "configs/interpreting/simulated.yaml", chosen)
+        discovery = open_discovery(settings, layer)
+        started = time.process_time()
+        for block in sample.blocks(discovery, neurons):
+            sample.run(discovery, block)
+        sampled = time.process_time() - started
+        cluster.run(discovery, neurons)
+        demixed = time.process_time() - started - sampled
+        found, counts = matches_of(discovery, neurons)
+        targets = {one.target for one in found}
+        wrong = targets - {name for name, one in truth["motifs"].items() if one["effect"]}
+        rows.append(
+            {"model": model.name, "way": way, "sampling_s": sampled, "demixing_s": demixed, **counts,
+             "motifs": len(targets & used), "of_used": len(used), "missing": " ".join(sorted(used - targets)),
+             "pairs": sum(holds_pair(found, pair) for pair in pairs), "of_pairs": len(pairs),
+             "decoys": len(wrong), "decoy_matches": sum(one.target in wrong for one in found)}
+        )  # fmt: skip
+    return rows
+
+
+def run(seeds: list[int], layer: int, neurons: str, overrides: list[str], train: bool) -> None:
+    """Judge every set and print the table."""
+    chosen = parse_range(neurons, 64)
+    table = pd.DataFrame([row for seed in seeds for row in judge(seed, layer, chosen, overrides, train)])
+    with pd.option_context("display.width", 240, "display.max_columns", 99):
+        print(table.round(1).to_string(index=False))
+    for way, own in table.groupby("way", sort=False):
+        for what, of in (("motifs", "of_used"), ("pairs", "of_pairs")):
+            right = pd.Series([True] * int(own[what].sum()) + [False] * int((own[of] - own[what]).sum()))
+            print(f"{way}: {what} found {share(right)}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="1-3", help="default 1-3")
+    parser.add_argument("--layer", type=int, default=5, help="default 5")
+    parser.add_argument("--neurons", default="1-64", help="default 1-64")
+    parser.add_argument("--train", action="store_true", help="simulate and train what is missing")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of motif_discovery")
+    arguments = parser.parse_args(argv)
+    logging.getLogger().setLevel(logging.INFO)
+    seeds = parse_range(arguments.seeds, 9999)
+    run_script(lambda: run(seeds, arguments.layer, arguments.neurons, arguments.overrides, arguments.train))
+
+
+if __name__ == "__main__":
+    main()

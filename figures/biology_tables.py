@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from motif_contribution import contribution
-from motif_contribution.motifs import neuron_motif
 from motif_interaction.files import stats_key, stats_path, stored_key
 from motif_interaction.pairs import read_match_names
 from utils.activation import WindowNetwork
 from utils.config import load_settings
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
+from utils.neuron_motif import neuron_motif
 from utils.runtime import InputError, atomic_path, root_path, run_script, shown
 
 logger = logging.getLogger(__name__)

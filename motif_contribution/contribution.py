@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 
 from motif_contribution.comparison import compare, verdicts
-from motif_contribution.motifs import neuron_motif
 from motif_contribution.page import contribution_page
 from motif_contribution.predictions import predictions
 from motif_contribution.volcano import volcano_plot
@@ -34,6 +33,7 @@ from utils.interpretation_settings import (
     layers_parser,
     open_interpretation,
 )
+from utils.neuron_motif import neuron_motif
 from utils.runtime import atomic_path, root_path, run_script, shown, write_text
 from utils.scan import Scan, is_finished, read_scan
 from utils.statistics import q_values

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motif_contribution.motifs import NeuronMotif
+from utils.neuron_motif import NeuronMotif
 from utils.page import document, number, probability
 
 STYLE = Path(__file__).resolve().with_name("page.css")

@@ -20,7 +20,6 @@ import motif_contribution.predictions
 import utils.scan
 from figures import biology_tables
 from motif_contribution.comparison import SMALLEST_P, compare, verdicts
-from motif_contribution.motifs import NeuronMotif, neuron_motif
 from motif_contribution.page import contribution_page
 from motif_contribution.predictions import predictions
 from motif_contribution.volcano import LOOKS, volcano_plot
@@ -29,6 +28,7 @@ from utils.activation import WindowNetwork
 from utils.checkpoint import save_checkpoint
 from utils.data import TRACKS, Split, write_dataset
 from utils.interpretation_settings import InteractionSettings, open_interpretation
+from utils.neuron_motif import NeuronMotif, neuron_motif
 from utils.prediction import predict
 from utils.runtime import ROOT, InputError
 from utils.scan import Scan, run_scan, scan_path, summarise

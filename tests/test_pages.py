@@ -130,7 +130,8 @@ def test_names_from_files_stay_text():
 def test_pages_load_nothing():
     page = page_of(part())
     for html in (neuron_page(page), layer_index("m", 3, 18, [summarise(page)])):
-        assert not re.search(r"https?:|//[a-z]|@import|url\(|\bfetch\(|XMLHttpRequest", re.sub(r"// .*|xmlns=\S+", "", html))  # a namespace is a name
+        text = re.sub(r"// .*|xmlns=\S+", "", html)  # a namespace is a name, nothing is loaded from it
+        assert not re.search(r"https?:|//[a-z]|@import|url\(|\bfetch\(|XMLHttpRequest", text)
         reader = Reader(html)
         assert "link" not in reader.tags
         links = {value for name, value in reader.attributes if name == "href"}

@@ -1,0 +1,136 @@
+"""Build the report of a model from whatever results exist -> report/MODEL/index.html.
+
+Reads the files of every stage: weights, data set, evaluation, motifs and matches, scans, contributions, fragments and
+interactions. The config may be any of the model's: configs/models, configs/interpreting or configs/interaction; the
+settings of the other stages are those of their configs of the model's name. What was read is kept in report/.cache, and
+pages are written only where something changed, so that building again after a stage has run takes seconds.
+"""
+
+import argparse
+import logging
+import shutil
+import zipfile
+from pathlib import Path
+
+from report.downloads import write_fragments, write_motifs, write_tables
+from report.firing import Messages
+from report.gather import Findings, gather
+from report.pages import (
+    files_page,
+    interactions_page,
+    model_page,
+    motifs_page,
+    neuron_pages,
+    neurons_page,
+    pair_pages,
+)
+from report.settings import Work, open_work
+from report.site import Site
+from utils.runtime import ROOT, InputError, atomic_path, run_script, shown
+
+logger = logging.getLogger(__name__)
+
+HERE = Path(__file__).resolve().parent
+
+
+def write_downloads(work: Work, messages: Messages, found: Findings, folder: Path) -> list[tuple[str, str, list]]:
+    """Write the files to take along. Returns groups of them: title, a sentence, and name and description of each."""
+    tables = write_tables(
+        folder, found.cards, found.facts, found.motifs, found.pairs, list(found.contributions.values())
+    )
+    motifs = write_motifs(work, folder, found.cards)
+    located = [
+        layer
+        for layer in work.layers
+        if any(work.fragments(layer, one).is_file() for one in range(1, work.channels + 1))
+    ]
+    ids = messages.id if located and work.dataset.is_file() else None
+    fragments = [
+        write_fragments(work, folder, layer, work.checkpoint.model.receptive_field(layer), ids) for layer in located
+    ]
+    return [
+        ("Tables", "CSV; what is missing is an empty cell.", tables),
+        ("Motifs", "MEME format; the segments of all parts of a neuron are on its page.", motifs),
+        ("Fragments", "BED: message, start and end counted from 0, neuron.", [one for one in fragments if one]),
+    ]
+
+
+def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Site:
+    """Build the report of a model.
+
+    Args:
+        work: the model.
+        folder: of the site.
+        cache: folder of what was read before.
+        overwrite: read and write everything again.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    if overwrite:
+        shutil.rmtree(cache, ignore_errors=True)
+    messages, site = Messages(work), Site(folder, work.name, overwrite)
+    found = gather(work, messages, cache)
+    site.assets()
+    groups = write_downloads(work, messages, found, folder)
+    neurons_page(site, work, found)
+    motifs_page(site, work, found)
+    interactions_page(site, work, found)
+    neuron_pages(site, work, found)
+    pair_pages(site, work, found)
+    files_page(site, work, found, groups)
+    site.page("help.html", "help.html", "", "help")
+    model_page(site, work, found)
+    site.remove_others()
+    return site
+
+
+def pack(folder: Path) -> Path:
+    """Pack a site into one file beside it, to be given away. Returns its path."""
+    target = folder.with_name(f"{folder.name}.zip")
+    with (
+        atomic_path(target) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
+    ):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                file.write(path, Path(folder.name) / path.relative_to(folder))
+    return target
+
+
+def run(
+    config: str, output: str | None = None, overwrite: bool = False, packed: bool = False, root: Path = ROOT
+) -> Path:
+    """Build the report of the model of a config. Returns its first page.
+
+    Raises:
+        InputError: the config, the checkpoint or a result cannot be read.
+    """
+    work = open_work(config, root)
+    folder = Path(output) if output else HERE / work.name
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{shown(folder)}: is a file; give another folder as --output")
+    cache = HERE / ".cache" / work.name if not output else folder.with_name(f".{folder.name}-cache")
+    site = build(work, folder, cache, overwrite)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    logger.info("%d pages written, %d in all, %.1f MB", site.written, len(site.pages), size / 1e6)
+    if packed:
+        target = pack(folder)
+        logger.info("wrote %s, %.1f MB", shown(target), target.stat().st_size / 1e6)
+    logger.info("open %s", shown(folder / "index.html"))
+    return folder / "index.html"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", required=True, metavar="FILE", help="any config of the model")
+    parser.add_argument("--output", metavar="FOLDER", help="where the site goes instead of report/MODEL")
+    parser.add_argument("--overwrite", action="store_true", help="read and write everything again")
+    parser.add_argument("--zip", action="store_true", help="pack the site into report/MODEL.zip too")
+    arguments = parser.parse_args(argv)
+    run_script(lambda: run(arguments.config, arguments.output, arguments.overwrite, arguments.zip))
+
+
+if __name__ == "__main__":
+    main()

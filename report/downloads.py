@@ -1,0 +1,137 @@
+"""Files to take along: tables as CSV, motifs as MEME, fragments as BED, and the text of a methods section."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from report.neurons import FULL
+from report.settings import Work
+from utils.motif import Motif, write_meme
+from utils.runtime import atomic_path, write_text
+
+FRAGMENT = re.compile(r"^Seq(\d+)_\S*:\s*(\d+)\s*$", re.MULTILINE)
+NEURON_COLUMNS = (
+    "name", "layer", "neuron", "state", "word", "ratio", "maximum", "samples", "parts", "contribution", "effect", "low",
+    "high", "q", "label", "label_effect", "label_low", "label_high", "label_q",
+)  # fmt: skip
+REFERENCES = (
+    "Agarwal V, Kelley DR. The genetic and biochemical determinants of mRNA degradation rates in mammals. Genome Biol "
+    "2022; 23:245.",
+    "Wei Z et al. NeuronMotif: deciphering cis-regulatory codes by layer-wise demixing of deep neural networks. PNAS "
+    "2023; 120:e2216698120.",
+    "Gupta S et al. Quantifying similarity between motifs. Genome Biol 2007; 8:R24.",
+    "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B 1995; 57:289-300.",
+    "Welch BL. The generalization of Student's problem when several different population variances are involved. "
+    "Biometrika 1947; 34:28-35.",
+    "Wilcoxon F. Individual comparisons by ranking methods. Biometrics Bull 1945; 1:80-83.",
+)
+
+
+def ppm_of(columns: str) -> np.ndarray:
+    """Return probabilities (4, width) of the text that logos are drawn from, to 1/1295."""
+    values = np.array([int(columns[i : i + 2], 36) for i in range(0, len(columns), 2)], dtype=np.float64) / FULL
+    ppm = values.reshape(-1, 4).T
+    return ppm / ppm.sum(axis=0)
+
+
+def write_csv(path: Path, rows: Sequence[dict], columns: Sequence[str] | None = None) -> bool:
+    """Write a table; returns whether there was anything to write."""
+    if not rows:
+        return False
+    table = pd.DataFrame(rows)
+    with atomic_path(path) as temporary:
+        (table[list(columns)] if columns else table).to_csv(temporary, index=False, float_format="%.6g")
+    return True
+
+
+def write_tables(folder: Path, cards: Sequence[dict], facts: dict[str, dict], motifs: Sequence[dict], pairs: Sequence[dict],
+                 contributions: Sequence[dict]) -> list[tuple[str, str]]:  # fmt: skip
+    """Write every table of the report. Returns name and description of each."""
+    neurons = [
+        {key: card[key] for key in NEURON_COLUMNS}
+        | {"match": card["match"]["target"] if card["match"] else None}
+        | {"match_q": card["match"]["q"] if card["match"] else None}
+        for card in cards
+    ]
+    parts, matches = [], []
+    for name, one in facts.items():
+        for part in one.get("parts", []):
+            words = ";".join(f"{start + 1}-{end}:{word}" for start, end, word in part["segments"])
+            kept = {key: part[key] for key in ("path", "size", "maximum", "consensus", "ratio")}
+            parts.append({"neuron": name, **kept, "segments": words})
+            for match in part["matches"] if part["matched"] else []:
+                row = {"neuron": name, "part": part["path"], "first": match["start"] + 1, "last": match["end"]}
+                matches.append(row | {"motif": match["target"], "name": match["alt"], "p": match["p"], "q": match["q"]})
+    held = [
+        {"kind": row["kind"], "motif": row["name"], "name": row["alt"], "cluster": row["cluster"], "neuron": one["name"],
+         "part": one["part"], "q": one["q"], "contribution": one["contribution"], "effect": one["effect"]}
+        for row in motifs for one in row["neurons"]
+    ]  # fmt: skip
+    hidden = ("page", "label_a", "label_b")
+    tables = (
+        ("neurons", "a row per neuron: best word, quality, match, contribution", neurons),
+        ("parts", "a row per part of every neuron", parts),
+        ("matches", "database matches of all parts at the threshold", matches),
+        ("motifs", "a row per database motif or cluster and neuron", held),
+        ("contribution", "the table of motif_contribution", contributions),
+        ("interactions", "the table of motif_interaction, all layers",
+         [{key: value for key, value in pair.items() if key not in hidden} for pair in pairs]),
+    )  # fmt: skip
+    return [
+        (f"tables/{name}.csv", f"{said}; {len(rows):,} rows")
+        for name, said, rows in tables
+        if write_csv(folder / "tables" / f"{name}.csv", rows)
+    ]
+
+
+def write_motifs(work: Work, folder: Path, cards: Sequence[dict]) -> list[tuple[str, str]]:
+    """Write the strongest segments of each layer as MEME, and copy the segments of each neuron beside them."""
+    found = []
+    for layer in sorted({card["layer"] for card in cards}):
+        own = [card for card in cards if card["layer"] == layer and card["columns"]]
+        motifs = [Motif(card["name"], card["word"], ppm_of(card["columns"])) for card in own]
+        if motifs:
+            write_meme(folder / "motifs" / f"conv{layer}_best.meme", motifs)
+            found.append((f"motifs/conv{layer}_best.meme", f"the strongest segment of {len(motifs)} neurons"))
+    for card in cards:
+        source = work.motifs(card["layer"], card["neuron"]).with_suffix(".meme")
+        if card["has_meme"] and source.is_file():
+            copy_newer(source, folder / "motifs" / f"{card['name']}.meme")
+        else:
+            card["has_meme"] = False
+    return found
+
+
+def copy_newer(source: Path, target: Path) -> None:
+    """Copy a file unless it was copied before and has not changed since."""
+    try:
+        here, there = source.stat(), target.stat()
+        if (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
+            return
+    except OSError:
+        pass
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+    shutil.copystat(source, target)
+
+
+def write_fragments(
+    work: Work, folder: Path, layer: int, field: int, ids: Sequence[str] | None
+) -> tuple[str, str] | None:
+    """Write the fragments of all neurons of a layer as BED: message, start, end, neuron. None without fragments."""
+    lines = []
+    for neuron in range(1, work.channels + 1):
+        path = work.fragments(layer, neuron)
+        if path.is_file():
+            for row, start in FRAGMENT.findall(path.read_text(encoding="utf-8")):
+                name = f"row{row}" if ids is None or int(row) >= len(ids) else re.sub(r"\s+", "_", ids[int(row)])
+                lines.append(f"{name}\t{start}\t{int(start) + field}\tconv{layer}_neuron{neuron}")
+    if not lines:
+        return None
+    name = f"fragments/conv{layer}.bed"
+    write_text(folder / name, "\n".join(lines) + "\n")
+    return name, f"{len(lines):,} fragments above {work.interaction.fragment_threshold:g} of the maximum"

@@ -1,0 +1,125 @@
+"""Everything that a report shows, gathered from the files of the stages."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from report.cache import kept, state_of
+from report.cards import card_of
+from report.downloads import ppm_of
+from report.firing import Messages, read_firing
+from report.motifs import motif_rows
+from report.neurons import neuron_name, read_neuron
+from report.overview import dataset_facts, network_facts, stage_rows
+from report.settings import Work
+from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds
+from utils.activation import WindowNetwork
+
+
+@dataclass
+class Findings:
+    """What there is of a model.
+
+    Attributes:
+        network: its layers.
+        dataset: its data set.
+        metrics: its figures on the test split; empty without an evaluation.
+        points: measured and predicted label of each test message.
+        facts: of each neuron by name, from motif_discovery.
+        cards: of each neuron of the layers that have results.
+        firing: of each neuron by name, from the scan.
+        scan_notes: what is wrong with the scan of a layer.
+        contributions: row of each neuron by name.
+        thresholds: effects of each neuron at all thresholds.
+        pairs: of all layers.
+        motifs: database motifs and clusters that neurons hold.
+        status: what was run, by layer.
+        notes: what is outdated.
+    """
+
+    network: dict
+    dataset: dict
+    metrics: dict
+    points: list[tuple[float, float]]
+    facts: dict[str, dict] = field(default_factory=dict)
+    cards: list[dict] = field(default_factory=list)
+    firing: dict[str, dict] = field(default_factory=dict)
+    scan_notes: dict[int, str] = field(default_factory=dict)
+    contributions: dict[str, dict] = field(default_factory=dict)
+    thresholds: dict[str, list[dict]] = field(default_factory=dict)
+    pairs: list[dict] = field(default_factory=list)
+    motifs: list[dict] = field(default_factory=list)
+    status: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def gather(work: Work, messages: Messages, cache: Path) -> Findings:
+    """Return what there is of a model; what was read before is taken from the cache.
+
+    Args:
+        work: the model.
+        messages: of its data set.
+        cache: folder.
+
+    Raises:
+        InputError: a table cannot be read.
+    """
+    metrics, points = read_evaluation(work)
+    found = Findings(network_facts(work), dataset_facts(work), metrics, points)
+    found.contributions, note = read_contributions(work)
+    found.notes += [note] if note else []
+    found.thresholds = read_thresholds(work) if found.contributions else {}
+    network = WindowNetwork(work.checkpoint.model)
+    neurons = range(1, work.channels + 1)
+    for layer in tqdm(work.layers, desc="reading layers", mininterval=0.5, disable=None):
+        names = {neuron: neuron_name(layer, neuron) for neuron in neurons}
+        facts = {neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons}
+        pairs = read_pairs(work, layer)
+        scan_note = _firing(work, messages, layer, facts, cache, found)
+        contributed = sum(name in found.contributions for name in names.values())
+        states = {neuron: one["state"] for neuron, one in facts.items()}
+        rows = stage_rows(work, layer, states, scan_note, contributed, len(pairs))
+        shown = any(row["said"] for row in rows)
+        interpreted = sum(state in ("fine", "silent", "empty") for state in states.values())
+        found.network["rows"][layer - 1]["interpreted"] = interpreted
+        found.status.append({"layer": layer, "started": shown, "rows": rows})
+        found.pairs += pairs
+        if not shown:
+            continue
+        for neuron in neurons:
+            name = names[neuron]
+            found.facts[name] = facts[neuron]
+            own = sum(pair["task"] == name for pair in pairs)
+            found.cards.append(card_of(layer, neuron, facts[neuron], found.contributions.get(name), own))
+    found.motifs = motif_rows(work, found.cards)
+    return found
+
+
+def _firing(work: Work, messages: Messages, layer: int, facts: dict, cache: Path, found: Findings) -> str:
+    """Put in where the neurons of a layer fire; returns what is wrong with its scan, or an empty text."""
+    if not work.scan(layer).is_file():
+        return ""
+    if not work.dataset.is_file():
+        note = f"{found.dataset['path']} is not there: where neurons fire cannot be shown"
+    else:
+        columns = [facts[neuron].get("best") for neuron in sorted(facts)]
+        texts = [best["columns"] if best else "" for best in columns]
+
+        def read() -> dict:
+            motifs = [ppm_of(text) if text else None for text in texts]
+            wrong, neurons = read_firing(work, messages, layer, motifs)
+            return {"note": wrong, "neurons": neurons}
+
+        value = kept(
+            cache / f"conv{layer}_firing.json",
+            read,
+            files=state_of(work.scan(layer), work.dataset),
+            weights=work.checkpoint.sha256,
+            threshold=work.interaction.threshold,
+            motifs=texts,
+        )
+        note = value["note"]
+        found.firing |= {neuron_name(layer, neuron): one for neuron, one in enumerate(value["neurons"], 1)}
+    found.scan_notes[layer] = note
+    return note

@@ -1,0 +1,110 @@
+"""What each column and figure means, in one sentence each: shown where it stands, and together on the page Help."""
+
+import functools
+
+HELP: dict[str, dict[str, tuple[str, str]]] = {
+    "Neurons": {
+        "neuron": ("Neuron", "A channel of a convolution; layers and neurons count from 1."),
+        "best": (
+            "Logo",
+            "Strongest segment of the part whose consensus fires the neuron most; letter heights in bits on a scale of "
+            "0 to 2, positions counted from 1 in the receptive field.",
+        ),
+        "word": ("Word", "IUPAC consensus of the segment: per column the fewest bases that hold more than 3/4 of it."),
+        "contribution": (
+            "Contribution",
+            "Positive: the prediction is higher in messages that activate the neuron; negative: lower; neutral: the "
+            "difference is not significant; else why there was no test.",
+        ),
+        "effect": (
+            "Effect",
+            "Difference of the mean predictions of activating and other messages in units of the pooled standard "
+            "deviation (Cohen's d), with its 95 % interval.",
+        ),
+        "effect_q": ("q of the effect", "Benjamini-Hochberg over all neurons of the table, from Welch's t-test."),
+        "label": ("In the labels", "The same comparison in the measured labels instead of the predictions."),
+        "ratio": (
+            "Quality",
+            "Activation of the part's consensus sequence over the highest activation in the part: from 0.95 the part is "
+            "one pattern, far below it is still a mixture.",
+        ),
+        "match": (
+            "Best match",
+            "Database motif with the smallest q-value over all parts, by Tomtom; above the threshold it is no match and "
+            "is called nearest.",
+        ),
+        "maximum": ("Maximum", "Highest activation: of the sample, or of a part of it."),
+        "parts": ("Parts", "Groups into which the sample was split, layer by layer down the network."),
+        "sequences": ("Sequences", "Sampled sequences, as long as the receptive field, that activate the neuron."),
+    },
+    "Parts of a neuron": {
+        "part": ("Part", "Branches taken in the demixing tree, from the layer below the neuron's down to conv1."),
+        "consensus": ("Consensus", "Activation of the part's consensus sequence."),
+        "part_logo": ("Part's logo", "Informative segments are shaded and underlined; positions count from 1."),
+        "matches": ("Matches", "Database motif, its second name, q-value, and first and last position of the segment."),
+        "bins": (
+            "Samples per bin",
+            "Sequences in 20 equal bins of activation between 0 and the maximum; the dashed line is the quota of a bin.",
+        ),
+        "tree": (
+            "Demixing tree",
+            "Each row is a layer, from the one below the neuron down; boxes are as wide as their sequences, blue ones "
+            "are one pattern, hatched ones are mixed; a box leads to its part.",
+        ),
+    },
+    "In real messages": {
+        "activating": ("Activating", "Messages with a window above the threshold's share of the neuron's maximum."),
+        "region": (
+            "Region",
+            "Where the middle of the best window of each activating message lies; the line is the share expected if "
+            "windows fell anywhere in the messages.",
+        ),
+        "position": ("Position", "Middle of the best window over the length of the message, 0 at the 5' end."),
+        "share": ("Of maximum", "Activation of the window over the neuron's highest activation in the training set."),
+        "fragment": (
+            "Fragment",
+            "The window with the highest activation of a message; marked is where the strongest segment fits best.",
+        ),
+        "start": ("Start", "First position of the window in the message, counted from 0."),
+    },
+    "Motifs": {
+        "motif": ("Motif", "Motif of the database, or cluster of motifs that match each other."),
+        "protein": ("Second name", "The database's second name, such as the protein."),
+        "holders": ("Neurons", "Neurons with a part that matches at the threshold; the colour is their contribution."),
+        "agreement": (
+            "Agreement",
+            "Of the neurons with a significant contribution, those with the more frequent sign.",
+        ),
+        "best_q": ("Smallest q", "Smallest q-value of all matches, Benjamini-Hochberg over the database per segment."),
+    },
+    "Interactions": {
+        "pair": ("Motifs", "Two motifs that stand in one part of a neuron, or that a person has paired."),
+        "class": (
+            "Class",
+            "Positive or negative: both motifs raise or lower the prediction; synergistic: together more than the sum, "
+            "antagonistic: less, additive: not different; none: effects of opposite sign or not significant.",
+        ),
+        "eps": (
+            "eps",
+            "Epistasis o − a − b + n of the predictions: intact, A scrambled, B scrambled, both; with its 95 % interval.",
+        ),
+        "q": ("q", "Wilcoxon's signed-rank test of eps over messages, Benjamini-Hochberg over all pairs of the layer."),
+        "control": ("Control", "Mean eps of two random stretches of the same messages, as long and as far apart."),
+        "spacing": ("Spacing", "Nucleotides between the two motifs: median, smallest and largest."),
+        "n": ("n", "Messages in which the pair was measured."),
+        "survives": ("Linear scale", "Whether the call holds on a scale on which single effects are the same everywhere."),
+        "effects": ("Single effects", "Effect of one motif while the other one is scrambled; q of its test."),
+    },
+}  # fmt: skip
+
+
+@functools.cache
+def sentences() -> dict[str, str]:
+    """Return the sentence of each key."""
+    return {key: sentence for group in HELP.values() for key, (_, sentence) in group.items()}
+
+
+@functools.cache
+def labels() -> dict[str, str]:
+    """Return the label of each key."""
+    return {key: label for group in HELP.values() for key, (label, _) in group.items()}

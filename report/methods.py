@@ -1,0 +1,84 @@
+"""A methods section with the numbers of this run, from what the report shows."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from report.settings import Work
+from utils.page import number
+
+
+def methods(work: Work, network: dict, dataset: dict, metrics: dict, cards: Sequence[dict], motifs: int,
+            pairs: Sequence[dict]) -> list[str]:  # fmt: skip
+    """Return the paragraphs of the methods section; a stage that has no results has no sentence."""
+    text = [_predictor(work, network, dataset, metrics)]
+    done = [card for card in cards if card["state"] in ("fine", "silent", "empty")]
+    if done:
+        text.append(_discovery(work, done, motifs))
+    tested = [card for card in cards if card["contribution"] in ("positive", "negative", "neutral")]
+    if tested:
+        count = Counter(card["contribution"] for card in tested)
+        text.append(
+            f"Contribution: a message activates a neuron if one of its windows exceeds {work.interaction.threshold:g} of "
+            "the neuron's highest activation in the training set. Predictions of activating and other messages were "
+            f"compared by Welch's t-test [5] with Benjamini-Hochberg correction [4] (q ≤ {work.interaction.q_threshold:g}). "
+            f"Of {len(tested)} neurons tested {count['positive']} were positive, {count['negative']} negative and "
+            f"{count['neutral']} neutral."
+        )
+    if pairs:
+        text.append(_interaction(work, pairs))
+    return text
+
+
+def _predictor(work: Work, network: dict, dataset: dict, metrics: dict) -> str:
+    fields = ", ".join(str(row["field"]) for row in network["rows"])
+    text = (
+        f"The network {work.name} has {len(network['rows'])} convolutions of {network['channels']} channels (kernel "
+        f"{network['kernel']}, padding {network['padding']}; receptive fields of {fields} nt), a GRU read at the "
+        f"{network['readout']} and two dense layers, {network['parameters']:,} parameters [1]."
+    )
+    if dataset.get("splits"):
+        sizes = ", ".join(f"{split['rows']:,} {split['name']}" for split in dataset["splits"])
+        text += f" Its data set, {work.dataset.stem} ({dataset['label']}), holds {sizes} messages."
+    if metrics:
+        several = len(metrics.get("checkpoints", {}))
+        of = f" (mean of {several} networks)" if several > 1 else ""
+        text += (
+            f" On the test messages r = {number(metrics['r'])}, r² = {number(metrics['r2'])}, n = {metrics['n']:,}{of}."
+        )
+    return text
+
+
+def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
+    layers = sorted({card["layer"] for card in done})
+    counts = ", ".join(f"{sum(card['layer'] == layer for card in done)} of conv{layer}" for layer in layers)
+    given = work.given["interpreting"]
+    names = work.discovery.motif_database
+    databases = ", ".join(name.rpartition("/")[2] for name in ([names] if isinstance(names, str) else names))
+    settings = ", ".join(
+        f"{said} {given[key]}"
+        for key, said in (("clusters", "k ="), ("weight_power", "weights to the power"), ("seed", "seed"))
+        if key in given
+    )
+    matched = sum(bool(card["matched"]) for card in done)
+    silent = sum(card["state"] == "silent" for card in done)
+    return (
+        f"Motif discovery followed NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of activation "
+        f"and their samples demixed layer by layer by k-means ({settings}) into {sum(card['parts'] for card in done):,} "
+        f"parts; {silent} neurons never fire. Informative segments were compared with {databases} by Tomtom [3], "
+        f"Benjamini-Hochberg [4] q ≤ {work.discovery.q_threshold:g}: {matched} neurons match {motifs} motifs."
+    )
+
+
+def _interaction(work: Work, pairs: Sequence[dict]) -> str:
+    settings = work.interaction
+    tested = [pair for pair in pairs if pair["class"]]
+    count = Counter(pair["class"].replace("_", " ") for pair in tested)
+    found = ", ".join(f"{n} {name}" for name, n in count.most_common())
+    return (
+        f"Interaction: in fragments above {settings.fragment_threshold:g} of a neuron's maximum that hold both motifs of "
+        f"a pair, each motif and both were scrambled ({settings.n_draws} draws, seed {settings.seed}) and whole messages "
+        "predicted. Epistasis o − a − b + n was tested over messages by Wilcoxon's signed-rank test [6] with "
+        f"Benjamini-Hochberg correction [4] (q ≤ {settings.q_threshold:g}, at least {settings.smallest_eps:g} of the "
+        f"geometric mean of the single effects). Of {len(pairs)} pairs {len(tested)} could be tested"
+        + (f": {found}." if found else ".")
+    )

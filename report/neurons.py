@@ -1,0 +1,157 @@
+"""The facts of a neuron from the files of motif_discovery: its parts, their segments and matches, its best motif."""
+
+import csv
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from report.cache import kept, state_of
+from report.settings import Work
+from utils.activation import WindowNetwork
+from utils.motif import iupac_consensus, segments, to_ppm
+from utils.neuron_motif import neuron_motif
+from utils.runtime import InputError, shown
+from utils.sample_bins import BINS, bin_of, bin_quota
+
+ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
+NEAREST = 1  # matches above the threshold that are named, as the nearest, where a part has none below it
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+FULL = len(DIGITS) ** 2 - 1  # the number that a probability of 1 is written as
+_PAIR = np.array([one + other for one in DIGITS for other in DIGITS])
+
+
+def columns_text(ppm: np.ndarray) -> str:
+    """Return probabilities (4, width) as the text that logo.js reads: two base-36 digits per letter and column."""
+    return "".join(_PAIR[np.rint(ppm.T * FULL).astype(int).ravel()])
+
+
+def neuron_name(layer: int, neuron: int) -> str:
+    """Return the name of a neuron, counted from 1: ``conv5_neuron2``."""
+    return f"conv{layer}_neuron{neuron}"
+
+
+def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cache: Path) -> dict:
+    """Return the facts of a neuron, from the cache where its files are what they were.
+
+    ``state`` is ``missing``, ``damaged``, ``other`` (made with other weights), ``silent`` (never fires), ``empty`` (no
+    part) or ``fine``; the other keys are there where it is one of the last three.
+    """
+    name, motifs, matches = neuron_name(layer, neuron), work.motifs(layer, neuron), work.matches(layer, neuron)
+    if not motifs.is_file():
+        return {"state": "missing", "note": "no motif yet"}
+    return kept(
+        cache / f"{name}.json",
+        lambda: _read(work, network, layer, neuron),
+        files=state_of(motifs, matches),
+        weights=work.checkpoint.sha256,
+        q_threshold=work.discovery.q_threshold,
+        names={key: motif.alt for key, motif in work.database.items()},
+    )
+
+
+def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
+    path = work.motifs(layer, neuron)
+    field = work.checkpoint.model.receptive_field(layer)
+    try:
+        with h5py.File(path, "r") as file:
+            pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
+            highest, of_consensus = file["max_activation"][:], file["consensus_activation"][:]
+            activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
+            population = file["population"][:].tolist() if "population" in file else None
+    except (OSError, KeyError) as error:
+        return {"state": "damaged", "note": f"{shown(path)}: damaged ({str(error)[:80]}); cluster again"}
+    best = neuron_motif(path, network, layer, neuron)
+    if best.pfm is None and "other" in best.note:
+        return {"state": "other", "note": best.note}
+    fires = maximum > 0
+    bins = np.bincount(bin_of(activation, maximum), minlength=BINS) if fires else np.zeros(BINS, dtype=int)
+    table = read_matches(work.matches(layer, neuron))
+    name = neuron_name(layer, neuron)
+    parts = [
+        _part(work, name, table, *one) for one in zip(paths, pfms, sizes, highest, of_consensus, strict=True) if fires
+    ]
+    facts = {
+        "state": "silent" if not fires else "fine" if parts else "empty",
+        "note": best.note if fires else "never fires",
+        "maximum": maximum,
+        "samples": int(bins.sum()),
+        "bins": bins.tolist(),
+        "quota": bin_quota(field),
+        "population": population,
+        "parts": sorted(parts, key=lambda part: -part["maximum"]),
+        "best": None,
+    }
+    if fires and best.pfm is not None:
+        facts["best"] = {
+            "word": best.word,
+            "ratio": best.ratio if math.isfinite(best.ratio) else None,
+            "start": best.start,
+            "part": best.segment.rpartition("_")[0],
+            "columns": columns_text(to_ppm(best.pfm)),
+        }
+    return facts
+
+
+def read_matches(path: Path) -> dict[str, list[dict]]:
+    """Return the rows of Tomtom's table by segment, the smallest q-value first; nothing where it is not there.
+
+    Raises:
+        InputError: not such a table.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, list[dict]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader((line for line in file if not line.startswith("#")), delimiter="\t"):
+                match = {
+                    "target": row["Target_ID"],
+                    "q": float(row["q-value"]),
+                    "p": float(row["p-value"]),
+                    "offset": int(float(row["Optimal_offset"])),
+                    "own": row["Query_consensus"],
+                    "its": row["Target_consensus"],
+                }
+                found.setdefault(row["Query_ID"], []).append(match)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{shown(path)}: not a Tomtom table ({error}); run motif_discovery.match again") from None
+    return {name: sorted(rows, key=lambda row: (row["q"], row["p"])) for name, rows in found.items()}
+
+
+def _part(
+    work: Work, name: str, table: dict[str, list[dict]], path: str, pfm: np.ndarray, size: int, highest: float,
+    of_consensus: float,
+) -> dict:  # fmt: skip
+    ppm = to_ppm(pfm)
+    found, matches = [], []
+    for start, end in segments(ppm):
+        found.append([start, end, iupac_consensus(ppm[:, start:end])])
+        for match in table.get(f"{name}_{path}_{start}-{end}", []):
+            alt = work.database[match["target"]].alt if match["target"] in work.database else ""
+            matches.append({**match, "alt": alt, "start": start, "end": end})
+    matches.sort(key=lambda match: (match["q"], match["p"]))
+    good = [match for match in matches if match["q"] <= work.discovery.q_threshold]
+    ratio = float(of_consensus / highest) if highest > 0 else None
+    return {
+        "path": str(path),
+        "size": int(size),
+        "maximum": float(highest),
+        "consensus": float(of_consensus),
+        "ratio": ratio,
+        "segments": found,
+        "matches": good or matches[:NEAREST],
+        "matched": bool(good),
+        "columns": columns_text(ppm),
+    }
+
+
+def matched_motifs(facts: dict) -> dict[str, dict]:
+    """Return the database motifs that a neuron matches, each with its best match and the part that has it."""
+    found: dict[str, dict] = {}
+    for part in facts.get("parts", []):
+        for match in part["matches"] if part["matched"] else []:
+            if match["target"] not in found or match["q"] < found[match["target"]]["q"]:
+                found[match["target"]] = {**match, "part": part["path"]}
+    return dict(sorted(found.items(), key=lambda item: item[1]["q"]))

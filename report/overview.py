@@ -1,0 +1,165 @@
+"""The facts of the page of a model: its network, data set and figures, what was run and when, and what is missing."""
+
+import importlib.metadata
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from report.settings import Work
+from utils.data import SPLITS
+from utils.runtime import file_sha256, shown
+
+PACKAGES = ("torch", "numpy", "pandas", "h5py", "scipy", "scikit-learn", "memelite", "Jinja2")
+
+
+def network_facts(work: Work) -> dict:
+    """Return the layers of the network, each with its receptive field, and its other facts."""
+    model = work.checkpoint.model
+    arguments = model.arguments
+    rows = [
+        {
+            "layer": layer,
+            "name": f"conv{layer}",
+            "field": model.receptive_field(layer),
+            "shape": f"{arguments['in_channels'] if layer == 1 else model.channels} → {model.channels}",
+        }
+        for layer in work.layers
+    ]
+    return {
+        "rows": rows,
+        "kernel": arguments["kernel_size"],
+        "padding": arguments["padding"],
+        "targets": arguments["num_targets"],
+        "channels": model.channels,
+        "tracks": arguments["in_channels"],
+        "readout": {"first": "5' end", "last": "3' end"}[arguments["readout"]],
+        "parameters": sum(one.numel() for one in model.parameters()),
+        "context": (
+            "The convolutions have no padding: a window means the same at every position of a message."
+            if not model.padding
+            else f"The convolutions have padding {model.padding}: motifs describe interior positions, whose receptive "
+            "field holds no padding; near the ends of a message the padding is part of what a neuron sees."
+        ),
+    }
+
+
+def dataset_facts(work: Work) -> dict:
+    """Return what the data set is; only its name and the command that makes it where it is not there."""
+    path = work.dataset
+    facts: dict = {"path": shown(path), "there": path.is_file(), "command": "python -m generate_dataset.build"}
+    if not path.is_file():
+        return facts
+    with h5py.File(path, "r") as file:
+        facts["label"] = str(file.attrs.get("label_name", "label"))
+        facts["tracks"] = [str(one) for one in file.attrs.get("tracks", [])]
+        facts["sources"] = [str(one) for one in np.atleast_1d(file.attrs.get("source", []))]
+        facts["splits"] = []
+        for name in SPLITS:
+            if f"{name}_label" in file:
+                rows = len(file[f"{name}_label"])
+                length = file[f"{name}_length"][:] if f"{name}_length" in file else np.zeros(0)
+                middle = f"{int(np.median(length)):,}" if len(length) else ""
+                span = f"{int(length.min()):,} to {int(length.max()):,}" if len(length) else ""
+                facts["splits"].append({"name": name, "rows": rows, "median": middle, "span": span})
+    facts["sha256"] = work.dataset_sha256
+    return facts
+
+
+def training_facts(work: Work) -> dict:
+    """Return the settings that a checkpoint was trained with, flat; empty for a bare published one."""
+    training = dict(work.checkpoint.training)
+    found = {key: value for key, value in (training.pop("settings", None) or {}).items() if value not in ("", None)}
+    found |= {key: value for key, value in training.items() if not isinstance(value, dict) and key not in found}
+    return {key: f"{value:.6g}" if isinstance(value, float) else str(value) for key, value in found.items()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions installed where the report is built."""
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hashes(work: Work) -> dict[str, str]:
+    """Return the SHA-256 of weights, data set and motif databases."""
+    found = {"weights": work.checkpoint.sha256}
+    if work.dataset_sha256:
+        found[f"data set {work.dataset.name}"] = work.dataset_sha256
+    names = work.discovery.motif_database
+    for name in [names] if isinstance(names, str) else names:
+        path = work.path(name)
+        if path.is_file():
+            found[f"motif database {path.name}"] = file_sha256(path)
+    return found
+
+
+def when(paths: list[Path]) -> str:
+    """Return the newest time of files that are there, to the minute in UTC; an empty text without one."""
+    times = [path.stat().st_mtime for path in paths if path.is_file()]
+    return datetime.fromtimestamp(max(times), UTC).strftime("%Y-%m-%d %H:%M") if times else ""
+
+
+def evaluation_command(work: Work, label: str) -> str:
+    """Return the command that evaluates the model."""
+    stage = "mrl" if "ribosome" in label else "half_life"
+    checkpoint = work.model.checkpoint if isinstance(work.model.checkpoint, str) else work.model.checkpoint[0]
+    return f"bash {stage}/run_test.sh configs/training/{work.name}.yaml {checkpoint}"
+
+
+def commands(work: Work, layer: int) -> dict[str, str]:
+    """Return the command of each stage for a layer."""
+    interpreting, interaction = work.configs["interpreting"], work.configs["interaction"]
+    return {
+        "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}",
+        "scan": f"bash motif_contribution/script/run_search_maxact.sh {layer} {layer} {interaction}",
+        "contribution": f"bash motif_contribution/script/run_contribution.sh {layer} {layer} {interaction}",
+        "fragments": f"bash motif_interaction/script/run_fragment_location.sh {layer} {interaction}",
+        "pairs": f"bash motif_interaction/script/run_scr.sh {layer} 0 {work.channels} {interaction}",
+    }
+
+
+def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, contributions: int, pairs: int) -> list:
+    """Return a row per stage of a layer: title, what is there, when it was made, and the command where it is missing.
+
+    Args:
+        work: the model.
+        layer: counted from 1.
+        states: state of the motifs of each neuron.
+        scan_note: what is wrong with the scan; empty where it is fine or not there.
+        contributions: neurons of the layer in the table of contributions.
+        pairs: pairs of the layer.
+    """
+    neurons = range(1, work.channels + 1)
+    run = commands(work, layer)
+    done = [one for one, state in states.items() if state in ("fine", "silent", "empty")]
+    matched = [one for one in done if work.matches(layer, one).is_file()]
+    located = [one for one in neurons if work.fragments(layer, one).is_file()]
+    scanned = work.scan(layer).is_file() and not scan_note
+
+    def row(title: str, count: int, of: str, paths: list[Path], command: str, problem: str = "") -> dict:
+        said = problem or (f"{count:,} {of}" if count else "")
+        return {"title": title, "said": said, "when": when(paths) if count else "",
+                "command": "" if count and not problem and count >= full.get(title, 1) else command}  # fmt: skip
+
+    full = {"Motifs": work.channels, "Database matches": work.channels, "Contribution": work.channels,
+            "Fragments": work.channels}  # fmt: skip
+    wrong = sum(state in ("other", "damaged") for state in states.values())
+    problem = f"{wrong} of other weights or damaged" if wrong else ""
+    return [
+        row("Motifs", len(done), f"of {work.channels} neurons", [work.motifs(layer, one) for one in done],
+            run["motifs"], problem),
+        row("Database matches", len(matched), f"of {work.channels} neurons",
+            [work.matches(layer, one) for one in matched], run["motifs"]),
+        row("Scan of the data set", int(scanned), "layer", [work.scan(layer)], run["scan"], scan_note),
+        row("Contribution", contributions, f"of {work.channels} neurons", [work.contribution()], run["contribution"]),
+        row("Fragments", len(located), f"of {work.channels} neurons",
+            [work.fragments(layer, one) for one in located], run["fragments"]),
+        row("Interactions", pairs, "pairs", [work.pairs(layer)], run["pairs"]),
+    ]  # fmt: skip

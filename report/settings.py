@@ -1,0 +1,182 @@
+"""What a report is of: the model that a config names, the settings of each stage, and where its files lie."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pydantic
+
+from utils.checkpoint import Checkpoint, load_checkpoint
+from utils.config import ModelSettings, find_config, load_model_settings, load_settings, read_yaml
+from utils.interpretation_settings import InteractionSettings
+from utils.motif import Motif, read_meme
+from utils.runtime import ROOT, InputError, file_sha256, shown
+
+STAGES = ("interpreting", "interaction")
+
+
+class DiscoverySettings(pydantic.BaseModel):
+    """What a report takes from an interpreting config; motif_discovery itself checks all of it."""
+
+    model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
+
+    motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
+    q_threshold: float = pydantic.Field(0.01, gt=0, le=1)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A model to report on.
+
+    Attributes:
+        model: its config.
+        discovery: settings of motif_discovery.
+        interaction: settings of motif_contribution and motif_interaction.
+        configs: file of each stage as a person types it; of a stage without one where it is expected.
+        given: the settings of each stage as they stand in the files, for the page of the model.
+        checkpoint: the network.
+        root: folder of the stages.
+    """
+
+    model: ModelSettings
+    discovery: DiscoverySettings
+    interaction: InteractionSettings
+    configs: dict[str, str]
+    given: dict[str, dict]
+    checkpoint: Checkpoint
+    root: Path = ROOT
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    @property
+    def layers(self) -> range:
+        """Convolutions of the network, counted from 1."""
+        return range(1, self.checkpoint.model.num_layers + 2)
+
+    @property
+    def channels(self) -> int:
+        """Neurons of a layer."""
+        return self.checkpoint.model.channels
+
+    def path(self, name: str | Path) -> Path:
+        """Return the path of a file or folder that a config names."""
+        path = Path(name).expanduser()
+        return path if path.is_absolute() else self.root / path
+
+    @property
+    def dataset(self) -> Path:
+        """The data set."""
+        return self.path(self.model.dataset)
+
+    @cached_property
+    def dataset_sha256(self) -> str:
+        """Hash of the data set; empty where it is not there."""
+        return file_sha256(self.dataset) if self.dataset.is_file() else ""
+
+    def motifs(self, layer: int, neuron: int) -> Path:
+        """The parts of a neuron."""
+        return self.path(self.interaction.motifs) / self.name / f"conv{layer}_neuron{neuron}.h5"
+
+    def matches(self, layer: int, neuron: int) -> Path:
+        """The database matches of a neuron."""
+        folder = self.path(self.interaction.matches) / self.name / f"conv{layer}"
+        return folder / f"conv{layer}_neuron{neuron}.tsv"
+
+    def scan(self, layer: int) -> Path:
+        """The scan of a layer."""
+        return self.root / "motif_contribution" / "maxact_from_trainSet" / self.name / f"conv{layer}.h5"
+
+    def contribution(self, suffix: str = "") -> Path:
+        """The table of contributions; ``_thresholds`` is that of all thresholds."""
+        return self.root / "motif_contribution" / "results" / f"{self.name}_neuron_contribution{suffix}.csv"
+
+    def fragments(self, layer: int, neuron: int) -> Path:
+        """The fragments that activate a neuron."""
+        folder = self.root / "motif_interaction" / "fragment_location" / self.name
+        return folder / f"conv{layer}_neuron{neuron}_fragment_location.yaml"
+
+    def pairs(self, layer: int) -> Path:
+        """The table of all pairs of a layer."""
+        folder = self.root / "motif_interaction" / "results" / "stats" / self.name
+        return folder / f"conv{layer}_motif_scramble_stats.csv"
+
+    def predictions(self, task: str, a: str, b: str) -> Path:
+        """The predictions of a pair."""
+        folder = self.root / "motif_interaction" / "results" / "scramble_res" / self.name
+        return folder / task / f"{a}_{b}" / "predictions.csv"
+
+    def evaluation(self, name: str) -> Path | None:
+        """A file of the evaluation on the test split, such as ``test_metrics.json``; None where there is none."""
+        for folder in ("half_life", "mrl"):
+            path = self.root / folder / "results" / self.name / name
+            if path.is_file():
+                return path
+        return None
+
+    @cached_property
+    def database(self) -> dict[str, Motif]:
+        """The motifs of the databases that are there, by name."""
+        names = self.discovery.motif_database
+        paths = [self.path(name) for name in ([names] if isinstance(names, str) else names)]
+        return {motif.name: motif for path in paths if path.is_file() for motif in read_meme(path)}
+
+    @cached_property
+    def clusters(self) -> dict[str, str]:
+        """The name of the cluster of each database motif, from the tables beside the databases that have one."""
+        names = self.discovery.motif_database
+        found: dict[str, str] = {}
+        for name in [names] if isinstance(names, str) else names:
+            path = self.path(name)
+            table = path.with_name(f"{path.name.split('.')[0]}_clusters.tsv")
+            if table.is_file():
+                found |= _read_clusters(table)
+        return found
+
+
+def _read_clusters(path: Path) -> dict[str, str]:
+    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    try:
+        motif, cluster = lines[0].index("motif"), lines[0].index("cluster_name")
+        return {line[motif]: line[cluster] for line in lines[1:]}
+    except (IndexError, ValueError):
+        raise InputError(f"{shown(path)}: no columns 'motif' and 'cluster_name'; make it again") from None
+
+
+def open_work(config: str | Path, root: Path = ROOT) -> Work:
+    """Open the model of a config, which may be any of its configs.
+
+    A config of configs/models names the model itself; one of configs/interpreting or configs/interaction names it under
+    ``model`` and has the settings of its stage. The settings of a stage whose config was not given are those of
+    configs/STAGE/MODEL.yaml, or the defaults where there is none.
+
+    Raises:
+        InputError: no such config, it names no model, or the checkpoint cannot be read.
+    """
+    path = find_config(config)
+    content = read_yaml(path)
+    if "checkpoint" in content:
+        model, stage = load_settings(ModelSettings, path), ""
+    elif "model" in content:
+        model = load_model_settings(str(content["model"]))
+        stage = "interaction" if set(content) <= set(InteractionSettings.model_fields) else "interpreting"
+    else:
+        raise InputError(f"{shown(path)}: neither 'model' nor 'checkpoint' is in it; give a config of the model")
+    files = {one: ROOT / "configs" / one / f"{model.name}.yaml" for one in STAGES}
+    if stage:
+        files[stage] = path
+    given = {one: read_yaml(file) if file.is_file() else {} for one, file in files.items()}
+    named = {"model": model.name}
+    interaction = InteractionSettings(**named)
+    if given["interaction"]:
+        interaction = load_settings(InteractionSettings, files["interaction"])
+    try:
+        discovery = DiscoverySettings.model_validate(given["interpreting"])
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{shown(files['interpreting'])}: key '{key}': {problem['msg'].lower()}") from None
+    configs = {one: shown(file) for one, file in files.items()}
+    return Work(model, discovery, interaction, configs, given, load_checkpoint(model), root)

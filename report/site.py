@@ -1,0 +1,150 @@
+"""Writing the site: Jinja templates with escaping, our scripts and style, and pages that are written only when changed."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from report.help import HELP, labels, sentences
+from report.neurons import ONE_PATTERN
+from utils.page import SCRIPTS, number, probability
+from utils.runtime import fingerprint, write_text
+
+HERE = Path(__file__).resolve().parent
+TEMPLATES, STATIC = HERE / "templates", HERE / "static"
+ASSETS = (SCRIPTS / "logo.js", STATIC / "report.js", STATIC / "report.css")
+MENU = (
+    ("index", "Model"), ("neurons", "Neurons"), ("motifs", "Motifs"), ("interactions", "Interactions"),
+    ("files", "Take along"), ("help", "Help"),
+)  # fmt: skip
+HEAD = 1000  # characters of a page in which its key stands
+
+
+def num(value: float | None) -> str:
+    """Return a number to three digits; a dash where it is missing."""
+    return "–" if value is None or isinstance(value, jinja2.Undefined) else number(float(value))
+
+
+def prob(value: float | None) -> Markup:
+    """Return a probability; a dash where it is missing."""
+    missing = value is None or isinstance(value, jinja2.Undefined)
+    return Markup("–" if missing else probability(float(value)))
+
+
+def whole(value: float | None) -> str:
+    """Return a whole number; a dash where it is missing."""
+    return "–" if value is None or isinstance(value, jinja2.Undefined) else f"{round(float(value)):,}"
+
+
+def plain(value: object) -> str:
+    """Return a value as scripts sort it; an empty text where it is missing."""
+    missing = value is None or isinstance(value, jinja2.Undefined)
+    return "" if missing else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def sign(contribution: str | None) -> str:
+    """Return ``positive`` or ``negative``, else an empty text."""
+    return contribution if contribution in ("positive", "negative") else ""
+
+
+def size(effect: float | None) -> int:
+    """Return the step of colour of an effect, 0 to 4: below 0.1, 0.2, 0.5, 0.8, and above."""
+    return sum(abs(effect or 0.0) >= bound for bound in (0.1, 0.2, 0.5, 0.8))
+
+
+def title_of(name: str) -> str:
+    """Return ``conv5 neuron 2`` for ``conv5_neuron2``."""
+    return name.replace("_neuron", " neuron ")
+
+
+def alignment(match: dict) -> str:
+    """Return the consensus of a segment above that of the database motif, aligned by Tomtom's offset."""
+    own = " " * max(match["offset"], 0) + match["own"]
+    its = " " * max(-match["offset"], 0) + match["its"]
+    return f"part     {own}\ndatabase {its}"
+
+
+def data(value: object) -> Markup:
+    """Return JSON that may stand in a script element."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def pair_text(pair: dict) -> str:
+    """Return what a search finds a pair by."""
+    keys = ("label_a", "label_b", "motif_a", "motif_b", "task", "class")
+    return " ".join(str(pair[key]) for key in keys).lower()
+
+
+def pair_words(pair: dict) -> str:
+    """Return the words of a pair."""
+    return f"{pair['motif_a']} {pair['motif_b']}".replace("+", " ")
+
+
+FILTERS = (num, prob, whole, plain, sign, size, title_of, alignment, data, pair_text, pair_words)
+
+
+class Site:
+    """A site that is being written.
+
+    Args:
+        folder: where it lies.
+        model: name of the model.
+        overwrite: write every page again.
+    """
+
+    def __init__(self, folder: Path, model: str, overwrite: bool = False) -> None:
+        self.folder, self.model, self.overwrite = folder, model, overwrite
+        self.pages: set[Path] = set()
+        self.written = 0
+
+    @cached_property
+    def environment(self) -> jinja2.Environment:
+        """The templates; everything they show is escaped."""
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )  # fmt: skip
+        environment.filters |= {one.__name__: one for one in FILTERS}
+        environment.globals |= {"help": HELP, "labels": labels(), "sentences": sentences(), "menu": MENU}
+        environment.globals |= {"model": self.model, "one_pattern": ONE_PATTERN}
+        return environment
+
+    @cached_property
+    def look(self) -> str:
+        """Key of the templates and of the code that fills them: when they change, every page is written again."""
+        paths = sorted([*TEMPLATES.glob("*.html"), *HERE.glob("*.py"), SCRIPTS.parent / "page.py"])
+        return fingerprint(texts=[path.read_text(encoding="utf-8") for path in paths])
+
+    def is_current(self, name: str, key: str) -> bool:
+        """Return whether a page lies there with a key, and count it as a page of the site."""
+        path = self.folder / name
+        self.pages.add(path)
+        if self.overwrite or not path.is_file():
+            return False
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return f'name="combmotif-settings" content="{key}"' in file.read(HEAD)
+
+    def page(self, name: str, template: str, key: str, here: str = "", **context: object) -> None:
+        """Write a page from a template."""
+        up = "../" * name.count("/")
+        text = self.environment.get_template(template).render(
+            up=up, here=here, key=key, **({"logos": []} | context)
+        )  # fmt: skip
+        write_text(self.folder / name, text)
+        self.pages.add(self.folder / name)
+        self.written += 1
+
+    def assets(self) -> None:
+        """Write scripts and style."""
+        for path in ASSETS:
+            write_text(self.folder / "assets" / path.name, path.read_text(encoding="utf-8"))
+
+    def remove_others(self) -> None:
+        """Remove pages of earlier builds that are no part of the site any more."""
+        for folder in ("neurons", "pairs"):
+            for path in (self.folder / folder).glob("*.html"):
+                if path not in self.pages:
+                    path.unlink()

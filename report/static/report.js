@@ -1,0 +1,211 @@
+// The pages of a report: lists that are sorted, filtered and searched, and logos and text that are taken along.
+//
+// A list is an element with data-list. In it, elements with data-item are the rows or cards; their data-* hold what the
+// controls use:
+//   data-search           a search box: words found in data-text, or IUPAC words found in data-words
+//   data-filter="KEY"     a choice: an item is shown whose data-KEY, words separated by blanks, has the chosen one
+//   data-most="KEY"       a number: an item is shown whose data-KEY is not above it
+//   data-sort             a choice of "KEY first-direction kind"
+//   th button[data-key]   sorts a table by data-KEY, with data-first (direction) and data-kind (number or name)
+// The address keeps the controls: neurons.html#layer=5&search=PUM2 opens the page like that.
+(() => {
+  "use strict";
+
+  const BASES = {
+    A: "A", C: "C", G: "G", U: "U", T: "U", R: "AG", Y: "CU", S: "CG", W: "AU", K: "GU", M: "AC",
+    B: "CGU", D: "AGU", H: "ACU", V: "ACG", N: "ACGU",
+  };
+
+  // Whether one of the words holds a query: every letter of the word is one that the query's letter allows.
+  function holdsWord(words, query) {
+    const allowed = [...query].map((letter) => BASES[letter]);
+    return words.some((word) => {
+      for (let start = 0; start + query.length <= word.length; start++) {
+        if (allowed.every((bases, i) => [...BASES[word[start + i]]].every((base) => bases.includes(base)))) return true;
+      }
+      return false;
+    });
+  }
+
+  function isFound(item, token) {
+    if ((item.dataset.text || "").includes(token.toLowerCase())) return true;
+    const query = token.toUpperCase();
+    return /^[ACGUTRYSWKMBDHVN]{3,}$/.test(query) && holdsWord((item.dataset.words || "").split(" "), query);
+  }
+
+  function startList(list) {
+    const items = [...list.querySelectorAll("[data-item]")];
+    const home = items.length ? items[0].parentElement : null;
+    const controls = [...list.querySelectorAll("[data-search], [data-filter], [data-most], [data-sort]")];
+    const heads = [...list.querySelectorAll("th button[data-key]")];
+    const shown = list.querySelector("output");
+    const keyOf = (control) => control.dataset.filter || control.dataset.most || ("search" in control.dataset ? "search" : "sort");
+    const first = new Map(controls.map((control) => [control, control.value]));
+
+    function passes(item) {
+      return controls.every((control) => {
+        const value = control.value.trim();
+        if (!value || "sort" in control.dataset) return true;
+        if ("search" in control.dataset) return value.split(/\s+/).every((token) => isFound(item, token));
+        if (control.dataset.filter) return (item.dataset[control.dataset.filter] || "").split(" ").includes(value);
+        const own = item.dataset[control.dataset.most];
+        return own !== "" && own !== undefined && Number(own) <= Number(value);
+      });
+    }
+
+    function filter() {
+      let count = 0;
+      for (const item of items) {
+        item.hidden = !passes(item);
+        count += !item.hidden;
+      }
+      if (shown) shown.textContent = `${count.toLocaleString("en")} of ${items.length.toLocaleString("en")} shown`;
+    }
+
+    function sort(key, direction, kind) {
+      const sign = direction === "ascending" ? 1 : -1;
+      const value = (item) => item.dataset[key] || "";
+      const order = kind === "name"
+        ? (a, b) => a.localeCompare(b, "en", { numeric: true })
+        : (a, b) => (kind === "size" ? Math.abs(a) - Math.abs(b) : Number(a) - Number(b));
+      const sorted = [...items].sort((a, b) => {
+        if (!value(a) || !value(b)) return Boolean(value(b)) - Boolean(value(a)); // what is missing stays last
+        return sign * order(value(a), value(b));
+      });
+      home.append(...sorted);
+      for (const button of heads) {
+        button.parentElement.setAttribute("aria-sort", button.dataset.key === key ? direction : "none");
+      }
+    }
+
+    function remember() {
+      const state = new URLSearchParams();
+      for (const control of controls) if (control.value !== first.get(control)) state.set(keyOf(control), control.value);
+      history.replaceState(null, "", `#${state}`);
+    }
+
+    function changed(control) {
+      if ("sort" in control.dataset) sort(...control.value.split(" "));
+      else filter();
+      remember();
+    }
+
+    function restore() {
+      const state = new URLSearchParams(location.hash.slice(1));
+      for (const control of controls) {
+        const value = state.get(keyOf(control));
+        if (value === null) continue;
+        control.value = value;
+        if ("sort" in control.dataset && control.value) sort(...control.value.split(" "));
+      }
+      filter();
+    }
+
+    for (const control of controls) control.addEventListener("input", () => changed(control));
+    for (const button of heads) {
+      button.addEventListener("click", () => {
+        const now = button.parentElement.getAttribute("aria-sort");
+        const start = button.dataset.first;
+        const other = start === "ascending" ? "descending" : "ascending";
+        sort(button.dataset.key, now === start ? other : start, button.dataset.kind);
+      });
+    }
+    const form = list.querySelector("form");
+    if (form) form.addEventListener("submit", (event) => event.preventDefault());
+    restore();
+    window.addEventListener("hashchange", restore);
+  }
+
+  function save(blob, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  // Every logo that has a name gets two buttons that save it.
+  function offerLogos() {
+    for (const canvas of document.querySelectorAll("canvas[data-save]")) {
+      const name = canvas.dataset.save;
+      const row = document.createElement("p");
+      row.className = "save";
+      for (const kind of ["SVG", "PNG"]) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = kind;
+        button.setAttribute("aria-label", `Save the logo ${name} as ${kind}`);
+        button.addEventListener("click", async () => {
+          const blob = kind === "SVG" ? combmotif.svg(canvas) : await combmotif.png(canvas, 4);
+          save(blob, `${name}.${kind.toLowerCase()}`);
+        });
+        row.append(button);
+      }
+      canvas.parentElement.after(row);
+    }
+  }
+
+  // Charts drawn as SVG in the page are saved with the colours they have on the page.
+  function chartFile(chart) {
+    const copy = chart.cloneNode(true);
+    const own = [chart, ...chart.querySelectorAll("*")];
+    [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
+      const style = getComputedStyle(own[i]);
+      const keys = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity", "font-size", "font-family"];
+      for (const key of keys) node.style.setProperty(key, style.getPropertyValue(key));
+    });
+    copy.setAttribute("xmlns", chart.namespaceURI);
+    return new Blob([copy.outerHTML], { type: "image/svg+xml" });
+  }
+
+  function offerCharts() {
+    for (const button of document.querySelectorAll("button[data-chart]")) {
+      const chart = button.closest("figure").querySelector("svg");
+      button.addEventListener("click", () => save(chartFile(chart), `${button.dataset.chart}.svg`));
+    }
+  }
+
+  // A message that is pointed at, or chosen in the table, is marked in every chart of the page.
+  function markMessages() {
+    const all = [...document.querySelectorAll("[data-message]")];
+    const mark = (number) => {
+      for (const one of all) one.classList.toggle("marked", one.dataset.message === number);
+    };
+    for (const one of all) {
+      one.addEventListener("pointerenter", () => mark(one.dataset.message));
+      one.addEventListener("focusin", () => mark(one.dataset.message));
+      one.addEventListener("click", () => mark(one.dataset.message));
+    }
+  }
+
+  function offerCopies() {
+    for (const button of document.querySelectorAll("button[data-copy]")) {
+      button.addEventListener("click", async () => {
+        const source = document.getElementById(button.dataset.copy);
+        getSelection().selectAllChildren(source);
+        document.execCommand("copy"); // works from disk, where the newer way is not allowed
+        button.textContent = "Copied";
+      });
+    }
+  }
+
+  function openTarget() {
+    const target = location.hash.startsWith("#part-") && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (let box = target.parentElement; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
+    target.scrollIntoView();
+  }
+
+  for (const button of document.querySelectorAll("button[data-open]")) {
+    button.addEventListener("click", () => {
+      for (const box of document.querySelectorAll(".tree details")) box.open = button.dataset.open === "all";
+    });
+  }
+  document.querySelectorAll("[data-list]").forEach(startList);
+  offerLogos();
+  offerCharts();
+  offerCopies();
+  markMessages();
+  openTarget();
+  window.addEventListener("hashchange", openTarget);
+})();

@@ -1,0 +1,106 @@
+"""The tables of motif_contribution and motif_interaction, and the evaluation: from CSV files to plain rows."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from report.settings import Work
+from utils.runtime import InputError, shown
+
+WORDS = re.compile(r"[A-Z+]+")  # of a pair, as they stand in the name of its folder
+PAIR_COLUMNS = (
+    "task", "motif_a", "motif_b", "name_a", "name_b", "source", "n", "class", "survives", "class_transformed", "a_alone",
+    "b_alone", "q_a_alone", "q_b_alone", "joint", "eps", "eps_low", "eps_high", "q_eps", "control_eps", "q_above_control",
+    "spacing", "spacing_low", "spacing_high", "a_first", "note",
+)  # fmt: skip
+SCRAMBLED = ["original", "scr_a", "scr_b", "scr_ab"]
+
+
+def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
+    """Return the rows of a table, what is missing as None; nothing where the file is not there.
+
+    Raises:
+        InputError: not such a table.
+    """
+    if not path.is_file():
+        return []
+    try:
+        table = pd.read_csv(path, comment="#", keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{shown(path)}: not a readable table ({' '.join(str(error).split())[:80]}); {again}"
+        ) from None
+    lost = [column for column in needed if column not in table]
+    if lost:
+        raise InputError(f"{shown(path)}: column '{lost[0]}' is missing; {again}")
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _plain(value: object) -> object:
+    """Return a value as Python's own; what is not finite is missing."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def read_contributions(work: Work) -> tuple[dict[str, dict], str]:
+    """Return the contribution of each neuron by its name, and what is wrong with the table, or an empty text."""
+    path = work.contribution()
+    needed = ["task", "contribution", "effect_size", "effect_low", "effect_high", "q_value", "checkpoint", "dataset"]
+    rows = read_rows(path, needed, "run motif_contribution.contribution again")
+    if any(row["checkpoint"] != work.checkpoint.sha256 or row["dataset"] != work.dataset_sha256 for row in rows):
+        return {}, f"{shown(path)}: of another checkpoint or data set; run motif_contribution.contribution again"
+    return {row["task"]: row for row in rows}, ""
+
+
+def read_thresholds(work: Work) -> dict[str, list[dict]]:
+    """Return the effects of each neuron at all thresholds and for all targets, by its name."""
+    path = work.contribution("_thresholds")
+    needed = ["task", "threshold", "target", "effect_size", "effect_low", "effect_high"]
+    found: dict[str, list[dict]] = {}
+    for row in read_rows(path, needed, "run motif_contribution.contribution again"):
+        kept = ("threshold", "target", "effect_size", "effect_low", "effect_high", "n_activating")
+        found.setdefault(row["task"], []).append({key: row.get(key) for key in kept})
+    return found
+
+
+def read_pairs(work: Work, layer: int) -> list[dict]:
+    """Return the pairs of a layer, each with the page it gets; rows of neurons without pairs are left out."""
+    rows = read_rows(work.pairs(layer), list(PAIR_COLUMNS), "run motif_interaction.interaction again")
+    pairs = [row for row in rows if row["motif_a"] and row["motif_b"]]
+    for number, row in enumerate(pairs, 1):
+        row["layer"] = layer
+        row["class"] = row["class"] or ""
+        row["page"] = f"conv{layer}_pair{number}.html"
+        for side in "ab":
+            row[f"label_{side}"] = row.get(f"name_{side}") or row[f"motif_{side}"]
+    return pairs
+
+
+def read_predictions(work: Work, pair: dict) -> list[dict]:
+    """Return the predictions of a pair, a row per message; nothing where none were made."""
+    a, b = str(pair["motif_a"]), str(pair["motif_b"])
+    if not (WORDS.fullmatch(a) and WORDS.fullmatch(b) and re.fullmatch(r"conv\d+_neuron\d+", str(pair["task"]))):
+        return []
+    rows = read_rows(
+        work.predictions(pair["task"], a, b), [*SCRAMBLED, "eps", "id"], "run motif_interaction.interaction again"
+    )
+    return [row for row in rows if all(row[name] is not None for name in [*SCRAMBLED, "eps"])]
+
+
+def read_evaluation(work: Work) -> tuple[dict, list[tuple[float, float]]]:
+    """Return the figures of the model on the test split and its predictions (measured, predicted); empty without."""
+    path, table = work.evaluation("test_metrics.json"), work.evaluation("test_predictions.csv")
+    if path is None:
+        return {}, []
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        rows = read_rows(table, ["measured", "predicted"], "evaluate again") if table else []
+    except ValueError as error:
+        raise InputError(f"{shown(path)}: not JSON ({error}); evaluate again") from None
+    points = [(row["measured"], row["predicted"]) for row in rows]
+    return metrics, [point for point in points if None not in point]

@@ -76,24 +76,28 @@ def listed_parts(facts: dict) -> list[dict]:
 def demixing_tree(parts: Sequence[dict]) -> dict:
     """Return the parts as nested branches: ``path``, ``size``, ``count``, and ``children`` or at the end a ``part``.
 
-    A branch with a single branch in it is shown as that one. Children come by their size.
+    A branch with a single branch in it is shown as that one. Children come by the highest consensus activation in them.
     """
-    root: dict = {"path": "", "size": 0, "count": 0, "children": {}, "part": None}
+    root = _branch("")
     for part in parts:
         node, branches = root, part["path"].split("-")
         for depth in range(len(branches) + 1):
             node["size"] += part["size"]
             node["count"] += 1
+            node["best"] = max(node["best"], part["consensus"])
             if depth < len(branches):
                 path = "-".join(branches[: depth + 1])
-                empty = {"path": path, "size": 0, "count": 0, "children": {}, "part": None}
-                node = node["children"].setdefault(branches[depth], empty)
+                node = node["children"].setdefault(branches[depth], _branch(path))
         node["part"] = part
     return _sorted(root)
+
+
+def _branch(path: str) -> dict:
+    return {"path": path, "size": 0, "count": 0, "best": float("-inf"), "children": {}, "part": None}
 
 
 def _sorted(node: dict) -> dict:
     children = [_sorted(child) for child in node["children"].values()]
     if len(children) == 1 and node["path"] and not node["part"]:
         return children[0]
-    return {**node, "children": sorted(children, key=lambda child: -child["size"])}
+    return {**node, "children": sorted(children, key=lambda child: -child["best"])}

@@ -146,19 +146,19 @@ def region_bars(rows: Sequence[Sequence]) -> Markup:
             f'<text x="64" y="{y + 13}" text-anchor="end">{escape(name)}</text><rect x="70" y="{y}" '
             f'width="{250 * count / total:.1f}" height="18"><title>{escape(name)}: {count:,} of {total:,} windows; '
             f'{expected:.0%} expected</title></rect><path class="expected" d="M{70 + 250 * expected:.1f} {y - 3}v24"/>'
-            f'<text x="{76 + 250 * max(count / total, expected):.1f}" y="{y + 13}">{count / total:.0%}</text>'
+            f'<text x="328" y="{y + 13}">{count / total:.0%}, expected {expected:.0%}</text>'
         )
     said = "Windows in " + ", ".join(f"{name}: {count} of {total}, {part:.0%} expected" for name, count, part in rows)
-    return svg(370, 8 + 30 * len(rows), said, "".join(lines))
+    return svg(440, 8 + 30 * len(rows), said, "".join(lines))
 
 
-def icicle(parts: Sequence[dict], most: int = 120) -> Markup:
+def icicle(parts: Sequence[dict]) -> Markup:
     """Return the demixing as an icicle: a row per layer, boxes as wide as their sequences, leading to the parts."""
     total = sum(part["size"] for part in parts)
     deepest = max((part["path"].count("-") + 1 for part in parts), default=0)
-    if not total or len(parts) > 4**7:
+    if not total:
         return Markup("")
-    width, tall = 900.0, 26
+    width, tall, hatch = 900.0, 26, ' fill="url(#mixed)"'
     order = sorted(parts, key=lambda part: [int(one) if one.isdigit() else 0 for one in part["path"].split("-")])
     boxes, left = [], 0.0
     spans: dict[str, list] = {}
@@ -180,8 +180,12 @@ def icicle(parts: Sequence[dict], most: int = 120) -> Markup:
         said = f"part {path}, {part['size']:,} sequences, {kind}" if leaf else f"branch {path}, {count} parts"
         drop = tall * (deepest - depth + 1) - 2 if leaf else tall - 2
         box = (
-            f'<rect class="{kind}" x="{x:.1f}" y="{tall * (depth - 1)}" width="{max(wide - 1, 0.6):.1f}" height="{drop}">'
+            f'<rect class="{kind}"{hatch if kind == "mixed" else ""} x="{x:.1f}" y="{tall * (depth - 1)}" width="{max(wide - 1, 0.6):.1f}" height="{drop}">'
             f"<title>{escape(said)}</title></rect>{text}"
         )
         boxes.append(f'<a href="#part-{escape(path)}" tabindex="-1">{box}</a>' if leaf else box)
-    return svg(width, tall * deepest, f"Demixing tree: {len(parts)} parts", "".join(boxes), "icicle")
+    pattern = (
+        '<pattern id="mixed" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<path d="M0 0h6v6h-6Z" fill="#fdf0e5"/><path d="M0 0v6" stroke="#d9925a" stroke-width="2.5"/></pattern>'
+    )
+    return svg(width, tall * deepest, f"Demixing tree: {len(parts)} parts", pattern + "".join(boxes), "icicle")

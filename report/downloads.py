@@ -48,8 +48,10 @@ def write_csv(path: Path, rows: Sequence[dict], columns: Sequence[str] | None = 
     return True
 
 
-def write_tables(folder: Path, cards: Sequence[dict], facts: dict[str, dict], motifs: Sequence[dict], pairs: Sequence[dict],
-                 contributions: Sequence[dict]) -> list[tuple[str, str]]:  # fmt: skip
+def write_tables(
+    folder: Path, cards: Sequence[dict], facts: dict[str, dict], motifs: Sequence[dict], pairs: Sequence[dict],
+    contributions: Sequence[dict], thresholds: dict[str, list[dict]],
+) -> list[tuple[str, str]]:  # fmt: skip
     """Write every table of the report. Returns name and description of each."""
     neurons = [
         {key: card[key] for key in NEURON_COLUMNS}
@@ -67,8 +69,8 @@ def write_tables(folder: Path, cards: Sequence[dict], facts: dict[str, dict], mo
                 row = {"neuron": name, "part": part["path"], "first": match["start"] + 1, "last": match["end"]}
                 matches.append(row | {"motif": match["target"], "name": match["alt"], "p": match["p"], "q": match["q"]})
     held = [
-        {"kind": row["kind"], "motif": row["name"], "name": row["alt"], "cluster": row["cluster"], "neuron": one["name"],
-         "part": one["part"], "q": one["q"], "contribution": one["contribution"], "effect": one["effect"]}
+        {"kind": row["kind"], "motif": row["name"], "name": row["alt"], "cluster": row["cluster"],
+         "neuron": one["name"], "part": one["part"], "q": one["q"], "contribution": one["contribution"], "effect": one["effect"]}
         for row in motifs for one in row["neurons"]
     ]  # fmt: skip
     hidden = ("page", "label_a", "label_b")
@@ -78,6 +80,8 @@ def write_tables(folder: Path, cards: Sequence[dict], facts: dict[str, dict], mo
         ("matches", "database matches of all parts at the threshold", matches),
         ("motifs", "a row per database motif or cluster and neuron", held),
         ("contribution", "the table of motif_contribution", contributions),
+        ("thresholds", "effects at thresholds from 0.1 to 0.9, in predictions and labels",
+         [{"neuron": name, **row} for name, rows in thresholds.items() for row in rows]),
         ("interactions", "the table of motif_interaction, all layers",
          [{key: value for key, value in pair.items() if key not in hidden} for pair in pairs]),
     )  # fmt: skip

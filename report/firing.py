@@ -9,9 +9,9 @@ import numpy as np
 from report.settings import Work
 from utils.data import SPLITS, read_split
 from utils.dense_scan import bases_of_codes
-from utils.motif import to_ppm
+from utils.motif import iupac_consensus
 from utils.runtime import InputError, shown
-from utils.sequence import decode
+from utils.sequence import IUPAC, decode
 
 CODON_TRACK = 4  # bit of the first base of each codon
 HISTOGRAM = 20  # bins of the relative position
@@ -59,7 +59,7 @@ class Messages:
 
     @cached_property
     def coding(self) -> np.ndarray | None:
-        """Start and end of the coding sequence of each message, int64 (n, 2), -1 without one; None without the track."""
+        """Start and end of each coding sequence, int64 (n, 2), -1 without one; None without the track."""
         if self.splits[0].tracks <= CODON_TRACK:
             return None
         parts = []
@@ -91,18 +91,48 @@ def expected_regions(length: np.ndarray, coding: np.ndarray, field: int) -> list
     return (counts / counts.sum()).tolist() if counts.sum() else [0.0, 0.0, 0.0]
 
 
-def best_place(bases: np.ndarray, ppm: np.ndarray) -> int:
-    """Return where a motif (4, width) fits bases uint8 (n,) best, by log-odds; -1 where it does not fit in."""
-    width = ppm.shape[1]
-    if len(bases) < width:
-        return -1
-    score = np.log2(np.vstack([np.maximum(ppm, 0.01), np.full(width, 0.25)]) / 0.25)
-    windows = np.lib.stride_tricks.sliding_window_view(np.minimum(bases, 4), width)
-    return int(score[windows, np.arange(width)].sum(axis=1).argmax())
+def best_places(bases: np.ndarray, motifs: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, int, np.ndarray] | None]:
+    """Return for each sequence the motif that fits it best by log-odds: its name, where it starts, and its matrix.
+
+    Args:
+        bases: uint8 (n, length), 4 for N.
+        motifs: names and probabilities (4, width).
+    """
+    best: list[tuple[str, int, np.ndarray] | None] = [None] * len(bases)
+    highest = np.zeros(len(bases))
+    for name, ppm in motifs:
+        width = ppm.shape[1]
+        if width > bases.shape[1]:
+            continue
+        score = np.log2(np.vstack([np.maximum(ppm, 0.01), np.full(width, 0.01)]) / 0.25)
+        windows = np.lib.stride_tricks.sliding_window_view(np.minimum(bases, 4), width, axis=1)
+        total = score[windows, np.arange(width)].sum(axis=2)
+        for row in np.flatnonzero(total.max(axis=1) > highest):
+            highest[row] = total[row].max()
+            best[row] = (name, int(total[row].argmax()), ppm)
+    return best
+
+
+def pieces(text: str, place: tuple[str, int, np.ndarray] | None) -> list[list[str]]:
+    """Return a fragment in pieces: ``out`` of the motif that fits it, and in it ``same`` or ``other`` than its word."""
+    if place is None:
+        return [["out", text]]
+    _, start, ppm = place
+    word = iupac_consensus(ppm)
+    kinds = ["out"] * len(text)
+    for offset, letter in enumerate(word):
+        kinds[start + offset] = "same" if text[start + offset] in IUPAC[letter] else "other"
+    runs: list[list[str]] = []
+    for kind, letter in zip(kinds, text, strict=True):
+        if runs and runs[-1][0] == kind:
+            runs[-1][1] += letter
+        else:
+            runs.append([kind, letter])
+    return runs
 
 
 def read_firing(
-    work: Work, messages: Messages, layer: int, motifs: Sequence[np.ndarray | None]
+    work: Work, messages: Messages, layer: int, motifs: Sequence[Sequence[tuple[str, np.ndarray]]]
 ) -> tuple[str, list[dict]]:
     """Return what is wrong with the scan of a layer, or an empty text, and the facts of each of its neurons.
 
@@ -110,7 +140,7 @@ def read_firing(
         work: the model.
         messages: of its data set.
         layer: counted from 1.
-        motifs: counts or probabilities (4, width) of the strongest segment of each neuron, None without one.
+        motifs: segments of each neuron that are looked for in its fragments: part and probabilities (4, width).
     """
     path = work.scan(layer)
     try:
@@ -143,31 +173,25 @@ def read_firing(
                 [name, count, part] for name, count, part in zip(REGIONS, counts, expected, strict=True)
             ]
         order = rows[np.argsort(-highest[rows, neuron], kind="stable")][:BEST]
-        facts["fragments"] = [
-            _fragment(messages, int(row), int(start[row, neuron]), field, float(highest[row, neuron]) / top, motif)
-            for row in order
-            for motif in [motifs[neuron]]
-        ]
+        bases = np.stack([messages.bases(int(row), int(start[row, neuron]), int(start[row, neuron]) + field) for row in order])
+        for row, own, place in zip(order.tolist(), bases, best_places(bases, motifs[neuron]), strict=True):
+            facts["fragments"].append(
+                {
+                    "id": messages.id[row],
+                    "split": SPLITS[messages.place(row)[0]],
+                    "start": int(start[row, neuron]),
+                    "length": int(messages.length[row]),
+                    "share": float(highest[row, neuron]) / top,
+                    "region": _region(messages, row, int(start[row, neuron]) + field // 2),
+                    "pieces": pieces(decode(own), place),
+                    "part": place[0] if place else "",
+                }
+            )
     return "", found
 
 
-def _fragment(
-    messages: Messages, row: int, start: int, field: int, share: float, motif: np.ndarray | None
-) -> dict[str, object]:
-    bases = messages.bases(row, start, start + field)
-    place = -1 if motif is None else best_place(bases, to_ppm(motif))
-    region = ""
-    if messages.coding is not None:
-        number = int(regions(np.array([start + field // 2]), messages.coding[row : row + 1])[0])
-        region = REGIONS[number] if number >= 0 else ""
-    return {
-        "row": row,
-        "id": messages.id[row],
-        "split": SPLITS[messages.place(row)[0]],
-        "start": start,
-        "length": int(messages.length[row]),
-        "share": share,
-        "region": region,
-        "text": decode(bases),
-        "mark": [place, place + motif.shape[1]] if motif is not None and place >= 0 else [],
-    }
+def _region(messages: Messages, row: int, middle: int) -> str:
+    if messages.coding is None:
+        return ""
+    number = int(regions(np.array([middle]), messages.coding[row : row + 1])[0])
+    return REGIONS[number] if number >= 0 else ""

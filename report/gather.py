@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from report.cache import kept, state_of
@@ -15,6 +16,9 @@ from report.overview import dataset_facts, network_facts, stage_rows
 from report.settings import Work
 from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds
 from utils.activation import WindowNetwork
+
+
+SOUGHT = 12  # parts whose segments are looked for in fragments
 
 
 @dataclass
@@ -96,6 +100,13 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
     return found
 
 
+def segments_of(facts: dict) -> list[tuple[str, np.ndarray]]:
+    """Return the segments of the parts of a neuron whose consensus fires most: part and probabilities (4, width)."""
+    parts = sorted(facts.get("parts", []), key=lambda part: -part["consensus"])[:SOUGHT]
+    matrices = [(part, ppm_of(part["columns"])) for part in parts]
+    return [(part["path"], ppm[:, start:end]) for part, ppm in matrices for start, end, _ in part["segments"]]
+
+
 def _firing(work: Work, messages: Messages, layer: int, facts: dict, cache: Path, found: Findings) -> str:
     """Put in where the neurons of a layer fire; returns what is wrong with its scan, or an empty text."""
     if not work.scan(layer).is_file():
@@ -103,21 +114,20 @@ def _firing(work: Work, messages: Messages, layer: int, facts: dict, cache: Path
     if not work.dataset.is_file():
         note = f"{found.dataset['path']} is not there: where neurons fire cannot be shown"
     else:
-        columns = [facts[neuron].get("best") for neuron in sorted(facts)]
-        texts = [best["columns"] if best else "" for best in columns]
+        states = {neuron: one["state"] for neuron, one in facts.items()}
 
         def read() -> dict:
-            motifs = [ppm_of(text) if text else None for text in texts]
+            motifs = [segments_of(facts[neuron]) for neuron in sorted(facts)]
             wrong, neurons = read_firing(work, messages, layer, motifs)
             return {"note": wrong, "neurons": neurons}
 
         value = kept(
             cache / f"conv{layer}_firing.json",
             read,
-            files=state_of(work.scan(layer), work.dataset),
+            files=state_of(work.scan(layer), work.dataset, *(work.motifs(layer, neuron) for neuron in sorted(facts))),
             weights=work.checkpoint.sha256,
             threshold=work.interaction.threshold,
-            motifs=texts,
+            states=states,
         )
         note = value["note"]
         found.firing |= {neuron_name(layer, neuron): one for neuron, one in enumerate(value["neurons"], 1)}

@@ -63,8 +63,10 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "share": ("Of maximum", "Activation of the window over the neuron's highest activation in the training set."),
         "fragment": (
             "Fragment",
-            "The window with the highest activation of a message; marked is where the strongest segment fits best.",
+            "The window with the highest activation of a message; marked is the segment that fits it best by log-odds, "
+            "letters that its word allows in bold.",
         ),
+        "fits": ("Fits part", "The part that the marked segment is of, among the twelve that fire the neuron most."),
         "start": ("Start", "First position of the window in the message, counted from 0."),
     },
     "Motifs": {

@@ -20,6 +20,7 @@ from report.tables import read_predictions
 from utils.page import number
 from utils.runtime import fingerprint
 
+STEPS = ("below 0.1", "0.1", "0.2", "0.5", "0.8")  # of the colour of an effect, as report.site.size has them
 MESSAGE_COLUMNS = (
     ("Message", "id", "name"), ("Intact", "intact", "number"), ("A scrambled", "a", "number"),
     ("B scrambled", "b", "number"), ("Both scrambled", "both", "number"), ("eps", "eps", "size"),
@@ -58,7 +59,7 @@ def neurons_page(site: Site, work: Work, found: Findings) -> None:
             logos.append(logo_of(card["columns"], card["first"]))
     missing = [one["layer"] for one in found.status if not one["started"]]
     site.page(
-        "neurons.html", "neurons.html", "", "neurons", cards=found.cards, logos=logos,
+        "neurons.html", "neurons.html", "", "neurons", cards=found.cards, logos=logos, steps=STEPS,
         layers=sorted({card["layer"] for card in found.cards}), first_command=overview.commands(work, 2)["motifs"],
         missing=[{"layer": layer, "command": overview.commands(work, layer)["motifs"]} for layer in missing],
     )  # fmt: skip
@@ -191,9 +192,8 @@ def pair_pages(site: Site, work: Work, found: Findings) -> None:
         if site.is_current(name, key):
             continue
         rows = read_predictions(work, pair)
-        boxes, eps = pair_charts(pair, rows)
         site.page(
-            name, "pair.html", key, "interactions", pair=pair, rows=rows, boxes=boxes, eps=eps, columns=MESSAGE_COLUMNS,
+            name, "pair.html", key, "interactions", pair=pair, rows=rows, charts=pair_charts(pair, rows), columns=MESSAGE_COLUMNS,
             keys=COLUMN_OF,
         )  # fmt: skip
 

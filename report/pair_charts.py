@@ -46,7 +46,7 @@ def box_chart(columns: Sequence[tuple[str, str, np.ndarray]], axis: str, said: s
     low, high = float(everything.min()), float(everything.max())
     pad = 0.05 * ((high - low) or 1.0)
     low, high = low - pad, high + pad
-    step, left, foot = 104, 62, 270
+    step, left, foot = 88, 62, 270
 
     def y(value: float) -> float:
         return foot - 255 * (value - low) / (high - low)
@@ -92,24 +92,28 @@ def box_chart(columns: Sequence[tuple[str, str, np.ndarray]], axis: str, said: s
     return svg(right + 8, foot + 24, said, "".join(content), "boxes")
 
 
-def pair_charts(pair: dict, rows: Sequence[dict]) -> tuple[Markup, Markup]:
-    """Return the chart of the predictions of a pair and that of its epistasis; empty without predictions."""
+def pair_charts(pair: dict, rows: Sequence[dict]) -> list[tuple[str, str, Markup]]:
+    """Return the charts of a pair, each with a name and a sentence: predictions, their changes, and epistasis."""
     if not rows:
-        return Markup(""), Markup("")
-    titles = [f"{row['id']}: " + ", ".join(number(row[name]) for name in SCRAMBLED) + f"; eps {number(row['eps'])}"
-              for row in rows]  # fmt: skip
-    a, b = (short(pair[f"label_{side}"], 10) for side in "ab")
-    names = ("intact", f"{a} scr.", f"{b} scr.", "both scr.")
-    columns = [
-        (name, colour, np.array([row[key] for row in rows], dtype=np.float64))
-        for name, colour, key in zip(names, BOX_COLOURS, SCRAMBLED, strict=True)
+        return []
+    titles = [
+        f"{row['id']}: " + ", ".join(number(row[name]) for name in SCRAMBLED) + f"; eps {number(row['eps'])}"
+        for row in rows
     ]
-    first = box_chart(columns, "prediction", f"Predictions of {len(rows)} messages: {', '.join(names)}", titles)
-    eps = [
-        (name, colour, np.array([row.get(key) for row in rows], dtype=np.float64))
-        for name, colour, key in (("pair", "#CC79A7", "eps"), ("random", "#FFFFFF", "control_eps"))
-    ]
-    return first, box_chart(eps, "epistasis o − a − b + n", "Epistasis of the pair and of random stretches", titles)
+    o, a, b, n = (np.array([row[name] for row in rows], dtype=np.float64) for name in SCRAMBLED)
+    eps, control = (np.array([row.get(key) for row in rows], dtype=np.float64) for key in ("eps", "control_eps"))
+    white, blue, orange, grey = BOX_COLOURS
+    names = [f"{short(pair[f'label_{side}'], 10)} scr." for side in "ab"]
+    charts = (
+        ("predictions", "prediction", "Predictions of whole messages, intact and with motifs scrambled (mean of the draws).",
+         [("intact", white, o), (names[0], blue, a), (names[1], orange, b), ("both scr.", grey, n)]),
+        ("changes", "change of the prediction",
+         "Changes against the intact message; sum: of A and B, which both would be without epistasis.",
+         [(names[0], blue, a - o), (names[1], orange, b - o), ("both scr.", grey, n - o), ("sum", white, a + b - 2 * o)]),
+        ("epistasis", "epistasis o − a − b + n", "Epistasis of the pair and of random stretches of the same messages.",
+         [("pair", "#CC79A7", eps), ("random", white, control)]),
+    )  # fmt: skip
+    return [(name, said, box_chart(columns, axis, said, titles)) for name, axis, said, columns in charts]
 
 
 def pair_map(pairs: Sequence[dict]) -> Markup:
@@ -129,7 +133,7 @@ def pair_map(pairs: Sequence[dict]) -> Markup:
         return Markup("")
     names = sorted({name for both in best for name in both})
     place = {name: i for i, name in enumerate(names)}
-    left = 12 + 6.6 * min(20, max(map(len, names)))
+    left = 14 + 7.6 * min(20, max(map(len, names)))
     size = CELL * len(names)
     content = []
     for i, name in enumerate(names):

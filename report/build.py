@@ -36,7 +36,13 @@ HERE = Path(__file__).resolve().parent
 def write_downloads(work: Work, messages: Messages, found: Findings, folder: Path) -> list[tuple[str, str, list]]:
     """Write the files to take along. Returns groups of them: title, a sentence, and name and description of each."""
     tables = write_tables(
-        folder, found.cards, found.facts, found.motifs, found.pairs, list(found.contributions.values()), found.thresholds
+        folder,
+        found.cards,
+        found.facts,
+        found.motifs,
+        found.pairs,
+        list(found.contributions.values()),
+        found.thresholds,
     )
     motifs = write_motifs(work, folder, found.cards)
     located = [

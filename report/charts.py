@@ -30,8 +30,8 @@ def tick_label(value: float) -> str:
 def svg(width: float, height: float, said: str, content: str, kind: str = "") -> Markup:
     """Return an SVG picture; ``content`` is escaped already."""
     return Markup(
-        f'<svg class="chart {kind}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
-        f'aria-label="{escape(said)}">{content}</svg>'
+        f'<svg class="chart {kind}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
+        f'role="img" aria-label="{escape(said)}">{content}</svg>'
     )
 
 
@@ -51,8 +51,9 @@ def histogram(
     top = max([quota or 0, 1, *counts])
     right = 56 + BAR * len(counts)
     bars = [
-        f'<rect class="{"low" if quota and count < quota else ""}" x="{56 + BAR * i}" y="{120 - BAR_HEIGHT * count / top:.1f}" '
-        f'width="{BAR - 3}" height="{BAR_HEIGHT * count / top:.1f}"><title>{escape(title)}</title></rect>'
+        f'<rect class="{"low" if quota and count < quota else ""}" x="{56 + BAR * i}" width="{BAR - 3}" '
+        f'y="{120 - BAR_HEIGHT * count / top:.1f}" height="{BAR_HEIGHT * count / top:.1f}">'
+        f"<title>{escape(title)}</title></rect>"
         for i, (count, title) in enumerate(zip(counts, titles, strict=True))
     ]
     level = quota or top
@@ -63,8 +64,9 @@ def histogram(
         152,
         said,
         f'{"".join(bars)}<path class="axis" d="M52 120H{right}"/>{dashed}'
-        f'<text x="48" y="{line + 4:.1f}" text-anchor="end">{level:,}</text><text x="48" y="124" text-anchor="end">0</text>'
-        f'<text x="54" y="135">{escape(ends[0])}</text><text x="{right}" y="135" text-anchor="end">{escape(ends[1])}</text>'
+        f'<text x="48" y="{line + 4:.1f}" text-anchor="end">{level:,}</text>'
+        f'<text x="48" y="124" text-anchor="end">0</text><text x="54" y="135">{escape(ends[0])}</text>'
+        f'<text x="{right}" y="135" text-anchor="end">{escape(ends[1])}</text>'
         f'<text x="{(right + 52) / 2:.0f}" y="148" text-anchor="middle">{escape(axis)}</text>',
     )
 
@@ -86,8 +88,9 @@ def scatter(points: Sequence[tuple[float, float]], said: str) -> Markup:
 
     dots = "".join(f"M{x(a):.1f} {y(b):.1f}h0" for a, b in points)
     marks = "".join(
-        f'<path class="grid" d="M{x(t):.1f} 10V300M50 {y(t):.1f}H340"/><text x="{x(t):.1f}" y="314" text-anchor="middle">'
-        f'{tick_label(t)}</text><text x="45" y="{y(t) + 4:.1f}" text-anchor="end">{tick_label(t)}</text>'
+        f'<path class="grid" d="M{x(t):.1f} 10V300M50 {y(t):.1f}H340"/><text x="{x(t):.1f}" y="314" '
+        f'text-anchor="middle">{tick_label(t)}</text><text x="45" y="{y(t) + 4:.1f}" text-anchor="end">'
+        f"{tick_label(t)}</text>"
         for t in ticks(low, high)
     )
     return svg(
@@ -101,7 +104,7 @@ def scatter(points: Sequence[tuple[float, float]], said: str) -> Markup:
 
 
 def forest(rows: Sequence[dict], said: str) -> Markup:
-    """Return effects with their intervals: rows of ``label``, ``value``, ``low``, ``high`` and ``kind`` (of the dot)."""
+    """Return effects with intervals: rows of ``label``, ``value``, ``low``, ``high`` and ``kind`` (of the dot)."""
     rows = [row for row in rows if row["value"] is not None]
     if not rows:
         return Markup("")
@@ -179,10 +182,9 @@ def icicle(parts: Sequence[dict]) -> Markup:
         )
         said = f"part {path}, {part['size']:,} sequences, {kind}" if leaf else f"branch {path}, {count} parts"
         drop = tall * (deepest - depth + 1) - 2 if leaf else tall - 2
-        box = (
-            f'<rect class="{kind}"{hatch if kind == "mixed" else ""} x="{x:.1f}" y="{tall * (depth - 1)}" width="{max(wide - 1, 0.6):.1f}" height="{drop}">'
-            f"<title>{escape(said)}</title></rect>{text}"
-        )
+        place = f'x="{x:.1f}" y="{tall * (depth - 1)}" width="{max(wide - 1, 0.6):.1f}" height="{drop}"'
+        fill = hatch if kind == "mixed" else ""
+        box = f'<rect class="{kind}"{fill} {place}><title>{escape(said)}</title></rect>{text}'
         boxes.append(f'<a href="#part-{escape(path)}" tabindex="-1">{box}</a>' if leaf else box)
     pattern = (
         '<pattern id="mixed" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'

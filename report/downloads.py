@@ -67,10 +67,12 @@ def write_tables(
             parts.append({"neuron": name, **kept, "segments": words})
             for match in part["matches"] if part["matched"] else []:
                 row = {"neuron": name, "part": part["path"], "first": match["start"] + 1, "last": match["end"]}
-                matches.append(row | {"motif": match["target"], "name": match["alt"], "p": match["p"], "q": match["q"]})
+                known = {"motif": match["target"], "name": match["alt"], "p": match["p"], "q": match["q"]}
+                matches.append(row | known)
     held = [
         {"kind": row["kind"], "motif": row["name"], "name": row["alt"], "cluster": row["cluster"],
-         "neuron": one["name"], "part": one["part"], "q": one["q"], "contribution": one["contribution"], "effect": one["effect"]}
+         "neuron": one["name"], "part": one["part"], "q": one["q"], "contribution": one["contribution"],
+         "effect": one["effect"]}
         for row in motifs for one in row["neurons"]
     ]  # fmt: skip
     hidden = ("page", "label_a", "label_b")

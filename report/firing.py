@@ -91,7 +91,9 @@ def expected_regions(length: np.ndarray, coding: np.ndarray, field: int) -> list
     return (counts / counts.sum()).tolist() if counts.sum() else [0.0, 0.0, 0.0]
 
 
-def best_places(bases: np.ndarray, motifs: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, int, np.ndarray] | None]:
+def best_places(
+    bases: np.ndarray, motifs: Sequence[tuple[str, np.ndarray]]
+) -> list[tuple[str, int, np.ndarray] | None]:
     """Return for each sequence the motif that fits it best by log-odds: its name, where it starts, and its matrix.
 
     Args:
@@ -173,7 +175,9 @@ def read_firing(
                 [name, count, part] for name, count, part in zip(REGIONS, counts, expected, strict=True)
             ]
         order = rows[np.argsort(-highest[rows, neuron], kind="stable")][:BEST]
-        bases = np.stack([messages.bases(int(row), int(start[row, neuron]), int(start[row, neuron]) + field) for row in order])
+        bases = np.stack(
+            [messages.bases(int(row), int(start[row, neuron]), int(start[row, neuron]) + field) for row in order]
+        )
         for row, own, place in zip(order.tolist(), bases, best_places(bases, motifs[neuron]), strict=True):
             facts["fragments"].append(
                 {

@@ -17,7 +17,6 @@ from report.settings import Work
 from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds
 from utils.activation import WindowNetwork
 
-
 SOUGHT = 12  # parts whose segments are looked for in fragments
 
 

@@ -25,13 +25,13 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "label": ("In the labels", "The same comparison in the measured labels instead of the predictions."),
         "ratio": (
             "Quality",
-            "Activation of the part's consensus sequence over the highest activation in the part: from 0.95 the part is "
-            "one pattern, far below it is still a mixture.",
+            "Activation of the part's consensus sequence over the highest activation in the part: from 0.95 the part "
+            "is one pattern, far below it is still a mixture.",
         ),
         "match": (
             "Best match",
-            "Database motif with the smallest q-value over all parts, by Tomtom; above the threshold it is no match and "
-            "is called nearest.",
+            "Database motif with the smallest q-value over all parts, by Tomtom; above the threshold it is no match "
+            "and is called nearest.",
         ),
         "maximum": ("Maximum", "Highest activation: of the sample, or of a part of it."),
         "parts": ("Parts", "Groups into which the sample was split, layer by layer down the network."),
@@ -44,7 +44,7 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "matches": ("Matches", "Database motif, its second name, q-value, and first and last position of the segment."),
         "bins": (
             "Samples per bin",
-            "Sequences in 20 equal bins of activation between 0 and the maximum; the dashed line is the quota of a bin.",
+            "Sequences in 20 equal bins of activation between 0 and the maximum; dashed: the quota of a bin.",
         ),
         "tree": (
             "Demixing tree",
@@ -88,13 +88,16 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "eps": (
             "eps",
-            "Epistasis o − a − b + n of the predictions: intact, A scrambled, B scrambled, both; with its 95 % interval.",
+            "Epistasis o − a − b + n of the predictions (intact, A scrambled, B scrambled, both), with 95 % interval.",
         ),
         "q": ("q", "Wilcoxon's signed-rank test of eps over messages, Benjamini-Hochberg over all pairs of the layer."),
         "control": ("Control", "Mean eps of two random stretches of the same messages, as long and as far apart."),
         "spacing": ("Spacing", "Nucleotides between the two motifs: median, smallest and largest."),
         "n": ("n", "Messages in which the pair was measured."),
-        "survives": ("Linear scale", "Whether the call holds on a scale on which single effects are the same everywhere."),
+        "survives": (
+            "Linear scale",
+            "Whether the call holds on a scale on which single effects are the same everywhere.",
+        ),
         "effects": ("Single effects", "Effect of one motif while the other one is scrambled; q of its test."),
     },
 }  # fmt: skip

@@ -18,11 +18,11 @@ def methods(work: Work, network: dict, dataset: dict, metrics: dict, cards: Sequ
     if tested:
         count = Counter(card["contribution"] for card in tested)
         text.append(
-            f"Contribution: a message activates a neuron if one of its windows exceeds {work.interaction.threshold:g} of "
-            "the neuron's highest activation in the training set. Predictions of activating and other messages were "
-            f"compared by Welch's t-test [5] with Benjamini-Hochberg correction [4] (q ≤ {work.interaction.q_threshold:g}). "
-            f"Of {len(tested)} neurons tested {count['positive']} were positive, {count['negative']} negative and "
-            f"{count['neutral']} neutral."
+            f"Contribution: a message activates a neuron if one of its windows exceeds {work.interaction.threshold:g} "
+            "of the neuron's highest activation in the training set. Predictions of activating and other messages were "
+            "compared by Welch's t-test [5] with Benjamini-Hochberg correction [4] "
+            f"(q ≤ {work.interaction.q_threshold:g}). Of {len(tested)} neurons tested {count['positive']} "
+            f"were positive, {count['negative']} negative and {count['neutral']} neutral."
         )
     if pairs:
         text.append(_interaction(work, pairs))
@@ -60,11 +60,12 @@ def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
         if key in given
     )
     matched = sum(bool(card["matched"]) for card in done)
+    parts = sum(card["parts"] for card in done)
     silent = sum(card["state"] == "silent" for card in done)
     return (
-        f"Motif discovery followed NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of activation "
-        f"and their samples demixed layer by layer by k-means ({settings}) into {sum(card['parts'] for card in done):,} "
-        f"parts; {silent} neurons never fire. Informative segments were compared with {databases} by Tomtom [3], "
+        f"Motif discovery followed NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of "
+        f"activation and their samples demixed layer by layer by k-means ({settings}) into {parts:,} parts; "
+        f"{silent} neurons never fire. Informative segments were compared with {databases} by Tomtom [3], "
         f"Benjamini-Hochberg [4] q ≤ {work.discovery.q_threshold:g}: {matched} neurons match {motifs} motifs."
     )
 
@@ -75,9 +76,9 @@ def _interaction(work: Work, pairs: Sequence[dict]) -> str:
     count = Counter(pair["class"].replace("_", " ") for pair in tested)
     found = ", ".join(f"{n} {name}" for name, n in count.most_common())
     return (
-        f"Interaction: in fragments above {settings.fragment_threshold:g} of a neuron's maximum that hold both motifs of "
-        f"a pair, each motif and both were scrambled ({settings.n_draws} draws, seed {settings.seed}) and whole messages "
-        "predicted. Epistasis o − a − b + n was tested over messages by Wilcoxon's signed-rank test [6] with "
+        f"Interaction: in fragments above {settings.fragment_threshold:g} of a neuron's maximum that hold both motifs "
+        f"of a pair, each motif and both were scrambled ({settings.n_draws} draws, seed {settings.seed}) and whole "
+        "messages predicted. Epistasis o − a − b + n was tested over messages by Wilcoxon's signed-rank test [6] with "
         f"Benjamini-Hochberg correction [4] (q ≤ {settings.q_threshold:g}, at least {settings.smallest_eps:g} of the "
         f"geometric mean of the single effects). Of {len(pairs)} pairs {len(tested)} could be tested"
         + (f": {found}." if found else ".")

@@ -19,6 +19,7 @@ ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
 NEAREST = 1  # matches above the threshold that are named, as the nearest, where a part has none below it
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 FULL = len(DIGITS) ** 2 - 1  # the number that a probability of 1 is written as
+NOTHING = {"maximum": 0.0, "samples": 0, "bins": [], "quota": 0, "population": None, "parts": [], "best": None}
 _PAIR = np.array([one + other for one in DIGITS for other in DIGITS])
 
 
@@ -36,11 +37,11 @@ def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cac
     """Return the facts of a neuron, from the cache where its files are what they were.
 
     ``state`` is ``missing``, ``damaged``, ``other`` (made with other weights), ``silent`` (never fires), ``empty`` (no
-    part) or ``fine``; the other keys are there where it is one of the last three.
+    part) or ``fine``; ``note`` says why there is no motif.
     """
     name, motifs, matches = neuron_name(layer, neuron), work.motifs(layer, neuron), work.matches(layer, neuron)
     if not motifs.is_file():
-        return {"state": "missing", "note": "no motif yet"}
+        return {**NOTHING, "state": "missing", "note": "no motif yet"}
     return kept(
         cache / f"{name}.json",
         lambda: _read(work, network, layer, neuron),
@@ -61,10 +62,10 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
             activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
             population = file["population"][:].tolist() if "population" in file else None
     except (OSError, KeyError) as error:
-        return {"state": "damaged", "note": f"{shown(path)}: damaged ({str(error)[:80]}); cluster again"}
+        return {**NOTHING, "state": "damaged", "note": f"{shown(path)}: damaged ({str(error)[:80]}); cluster again"}
     best = neuron_motif(path, network, layer, neuron)
     if best.pfm is None and "other" in best.note:
-        return {"state": "other", "note": best.note}
+        return {**NOTHING, "state": "other", "note": best.note}
     fires = maximum > 0
     bins = np.bincount(bin_of(activation, maximum), minlength=BINS) if fires else np.zeros(BINS, dtype=int)
     table = read_matches(work.matches(layer, neuron))

@@ -27,8 +27,8 @@ MESSAGE_COLUMNS = (
     ("eps of control", "control", "size"), ("Spacing", "spacing", "number"),
 )  # fmt: skip
 COLUMN_OF = {
-    "id": "id", "intact": "original", "a": "scr_a", "b": "scr_b", "both": "scr_ab", "eps": "eps", "control": "control_eps",
-    "spacing": "spacing",
+    "id": "id", "intact": "original", "a": "scr_a", "b": "scr_b", "both": "scr_ab", "eps": "eps",
+    "control": "control_eps", "spacing": "spacing",
 }  # fmt: skip
 
 
@@ -88,7 +88,9 @@ def interactions_page(site: Site, work: Work, found: Findings) -> None:
         "interactions.html", "interactions.html", "", "interactions", pairs=found.pairs,
         tested=sum(bool(pair["class"]) for pair in found.pairs), called=called,
         classes=sorted({pair["class"] for pair in found.pairs}),
-        maps=[{"layer": one, "map": pair_map([pair for pair in found.pairs if pair["layer"] == one])} for one in layers],
+        maps=[
+            {"layer": one, "map": pair_map([pair for pair in found.pairs if pair["layer"] == one])} for one in layers
+        ],
         missing=[{"layer": layer, "command": overview.commands(work, layer)["pairs"]} for layer in started],
         first_command=overview.commands(work, max(work.layers) - 1)["pairs"],
     )  # fmt: skip
@@ -150,7 +152,8 @@ def _bins(facts: dict) -> str:
     bins, top, population = facts["bins"], facts["maximum"], facts["population"]
     of_all = [f" of {count:,} that exist" for count in population] if population else [""] * len(bins)
     titles = [
-        f"activation {number(top * i / len(bins))} to {number(top * (i + 1) / len(bins))}: {count:,} sequences{of_all[i]}"
+        f"activation {number(top * i / len(bins))} to {number(top * (i + 1) / len(bins))}: "
+        f"{count:,} sequences{of_all[i]}"
         for i, count in enumerate(bins)
     ]
     said = f"Sequences per activation bin: {', '.join(map(str, bins))}; quota {facts['quota']}"
@@ -193,8 +196,8 @@ def pair_pages(site: Site, work: Work, found: Findings) -> None:
             continue
         rows = read_predictions(work, pair)
         site.page(
-            name, "pair.html", key, "interactions", pair=pair, rows=rows, charts=pair_charts(pair, rows), columns=MESSAGE_COLUMNS,
-            keys=COLUMN_OF,
+            name, "pair.html", key, "interactions", pair=pair, rows=rows, charts=pair_charts(pair, rows),
+            columns=MESSAGE_COLUMNS, keys=COLUMN_OF,
         )  # fmt: skip
 
 

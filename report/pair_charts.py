@@ -105,11 +105,12 @@ def pair_charts(pair: dict, rows: Sequence[dict]) -> list[tuple[str, str, Markup
     white, blue, orange, grey = BOX_COLOURS
     names = [f"{short(pair[f'label_{side}'], 10)} scr." for side in "ab"]
     charts = (
-        ("predictions", "prediction", "Predictions of whole messages, intact and with motifs scrambled (mean of the draws).",
+        ("predictions", "prediction", "Predictions of whole messages, intact and scrambled (mean of the draws).",
          [("intact", white, o), (names[0], blue, a), (names[1], orange, b), ("both scr.", grey, n)]),
         ("changes", "change of the prediction",
          "Changes against the intact message; sum: of A and B, which both would be without epistasis.",
-         [(names[0], blue, a - o), (names[1], orange, b - o), ("both scr.", grey, n - o), ("sum", white, a + b - 2 * o)]),
+         [(names[0], blue, a - o), (names[1], orange, b - o), ("both scr.", grey, n - o),
+          ("sum", white, a + b - 2 * o)]),
         ("epistasis", "epistasis o − a − b + n", "Epistasis of the pair and of random stretches of the same messages.",
          [("pair", "#CC79A7", eps), ("random", white, control)]),
     )  # fmt: skip
@@ -142,7 +143,7 @@ def pair_map(pairs: Sequence[dict]) -> Markup:
         content.append(
             f'<path class="grid" d="M{left} {middle:.1f}h{size}M{middle:.1f} {left}v{size}"/>'
             f'<text x="{left - 4}" y="{middle + 4:.1f}" text-anchor="end">{label}{title}</text>'
-            f'<text text-anchor="start" transform="translate({middle + 4:.1f} {left - 4}) rotate(-90)">{label}{title}</text>'
+            f'<text transform="translate({middle + 4:.1f} {left - 4}) rotate(-90)">{label}{title}</text>'
         )
     for (one, other), pair in best.items():
         kind = kind_of(pair["class"])
@@ -155,8 +156,8 @@ def pair_map(pairs: Sequence[dict]) -> Markup:
             away = ' tabindex="-1"' if number_of else ""
             content.append(
                 f'<a href="pairs/{pair["page"]}"{away} aria-label="{escape(said)}"><rect class="cell" {corner} '
-                f'width="{CELL - 2}" height="{CELL - 2}" fill="{CLASS_COLOURS[kind]}"><title>{escape(said)}</title></rect>'
-                f'<text class="sign" x="{left + CELL * (x + 0.5):.1f}" y="{left + CELL * (y + 0.5) + 4:.1f}" '
+                f'width="{CELL - 2}" height="{CELL - 2}" fill="{CLASS_COLOURS[kind]}"><title>{escape(said)}</title>'
+                f'</rect><text class="sign" x="{left + CELL * (x + 0.5):.1f}" y="{left + CELL * (y + 0.5) + 4:.1f}" '
                 f'text-anchor="middle">{sign}</text></a>'
             )
     return svg(left + size + 4, left + size + 4, f"Map of {len(best)} tested pairs", "".join(content), "map")

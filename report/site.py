@@ -1,4 +1,4 @@
-"""Writing the site: Jinja templates with escaping, our scripts and style, and pages that are written only when changed."""
+"""Writing the site: templates that escape, our scripts and style, and pages that are written only when changed."""
 
 import json
 from functools import cached_property

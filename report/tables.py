@@ -12,9 +12,9 @@ from utils.runtime import InputError, shown
 
 WORDS = re.compile(r"[A-Z+]+")  # of a pair, as they stand in the name of its folder
 PAIR_COLUMNS = (
-    "task", "motif_a", "motif_b", "name_a", "name_b", "source", "n", "class", "survives", "class_transformed", "a_alone",
-    "b_alone", "q_a_alone", "q_b_alone", "joint", "eps", "eps_low", "eps_high", "q_eps", "control_eps", "q_above_control",
-    "spacing", "spacing_low", "spacing_high", "a_first", "note",
+    "task", "motif_a", "motif_b", "name_a", "name_b", "source", "n", "class", "survives", "class_transformed",
+    "a_alone", "b_alone", "q_a_alone", "q_b_alone", "joint", "eps", "eps_low", "eps_high", "q_eps", "control_eps",
+    "q_above_control", "spacing", "spacing_low", "spacing_high", "a_first", "note",
 )  # fmt: skip
 SCRAMBLED = ["original", "scr_a", "scr_b", "scr_ab"]
 

@@ -31,7 +31,6 @@ class Browser:
         self._writer, self._reader, self._rest, self._number, self._session = writer, reader, b"", 0, None
         self.problems: list[str] = []
         self.requests: list[str] = []
-        self._loaded = False
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -58,8 +57,6 @@ class Browser:
             self.problems.append(values["entry"]["text"][:500])
         elif method == "Network.requestWillBeSent":
             self.requests.append(values["request"]["url"])
-        elif method == "Page.loadEventFired":
-            self._loaded = True
         elif method == "Page.javascriptDialogOpening":
             self.problems.append(f"a dialog: {values['message']}")
 
@@ -82,14 +79,22 @@ class Browser:
     def open(self, page: Path, fragment: str = "") -> None:
         """Open a page from disk and wait until it and its scripts are loaded."""
         self.send("Page.navigate", url="about:blank")
+        self._wait("about:blank")
         self.problems.clear()
         self.requests.clear()
-        self._loaded = False
         self.send("Page.navigate", url=page.as_uri() + fragment)
-        until = time.monotonic() + PATIENCE
-        while not self._loaded:
-            self._note(self._receive(until))
+        self._wait(page.as_uri())
         self.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+
+    def _wait(self, address: str) -> None:
+        """Wait until a page with this address, whatever follows it, is loaded."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            with contextlib.suppress(RuntimeError):  # the page before goes away meanwhile
+                if str(self.run("document.readyState === 'complete' && location.href")).startswith(address):
+                    return
+            time.sleep(0.02)
+        raise TimeoutError(f"{address} is not loaded")
 
     def run(self, script: str) -> object:
         """Run a script in the page, wait for its promise, and return its value."""
@@ -106,9 +111,7 @@ class Browser:
 
     def resize(self, width: int, height: int) -> None:
         """Set the size of the window."""
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
-        )
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,293 @@
+"""The report: what it shows of the results that exist, and what it says of those that do not."""
+
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from report.build import main, run
+from report.cards import demixing_tree
+from report.charts import icicle, ticks
+from report.downloads import ppm_of
+from report.firing import best_places, expected_regions, pieces, regions
+from report.motifs import agreement
+from report.neurons import columns_text
+from report.pair_charts import box
+from report.site import data, size
+from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
+from utils.motif import read_meme
+from utils.runtime import ROOT, InputError
+from utils.sequence import encode, iupac_ppm
+
+PAGES = ("index", "neurons", "motifs", "interactions", "files", "help")
+
+
+class Reader(HTMLParser):
+    """Collects tags, links and visible text of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.links, self.text, self.scripts = [], [], "", 0
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+        assert not [name for name, _ in attrs if name.startswith("on") or name in ("style", "srcdoc")]
+
+    def handle_data(self, text):
+        self.text += text
+
+
+def build(case, **more):
+    return run(str(case.config), str(case.root / "site"), root=case.root, **more).parent
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return complete_case(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def site(case):
+    return build(case)
+
+
+def pages_of(site):
+    return sorted(site.rglob("*.html"))
+
+
+# -- the pieces ---------------------------------------------------------------------------------------------------
+
+
+def test_probabilities_come_back_from_their_text():
+    ppm = np.random.default_rng(1).dirichlet(np.ones(4), 9).T
+    np.testing.assert_allclose(ppm_of(columns_text(ppm)), ppm, atol=2e-3)
+    assert columns_text(np.array([[1.0], [0.0], [0.0], [0.0]])) == "zz000000"
+
+
+def test_regions_of_a_message():
+    coding = np.array([[10, 40]] * 5 + [[-1, -1]])
+    found = regions(np.array([9, 10, 39, 40, 99, 5]), coding)
+    assert found.tolist() == [0, 1, 1, 2, 2, -1]
+
+
+def test_expected_regions_are_those_of_all_windows():
+    """Windows of 5 nt in a message of 20: their middles are 2 to 17."""
+    middle = np.arange(2, 18)
+    found = regions(middle, np.array([[6, 12]] * len(middle)))
+    expected = [float((found == one).mean()) for one in range(3)]
+    np.testing.assert_allclose(expected_regions(np.array([20]), np.array([[6, 12]]), 5), expected)
+
+
+def test_the_best_place_is_that_of_the_word_and_its_letters_are_told_apart():
+    motifs = [("0-1", iupac_ppm("GGACU")), ("2", iupac_ppm("UGUANAUA"))]
+    bases = np.stack([encode("CCCUGUACAUACCC"), encode("CCCCGGACUCCCCC"), encode("NNNNNNNNNNNNNN")])
+    first, second, third = best_places(bases, motifs)
+    assert (first[0], first[1], second[0], second[1], third) == ("2", 3, "0-1", 4, None)
+    assert pieces("CCCUGUACAUACCC", first) == [["out", "CCC"], ["same", "UGUACAUA"], ["out", "CCC"]]
+    assert pieces("CCCUGUACUUACCC", first)[2] == ["other", "U"]
+
+
+def test_agreement_of_signs():
+    assert agreement(["positive", "negative", "negative", "neutral", ""]) == (2, 3, "negative")
+    assert agreement(["positive", "negative"]) == (1, 2, "mixed")
+    assert agreement(["neutral", ""]) == (0, 0, "")
+
+
+def part(path, consensus=1.0):
+    return {"path": path, "size": 10, "consensus": consensus, "ratio": 0.5}
+
+
+def test_the_tree_of_parts():
+    tree = demixing_tree([part("0-1-2"), part("0-1-3", 5.0), part("1-0", 2.0), part("2")])
+    first, second, third = tree["children"]
+    assert (first["path"], [one["path"] for one in first["children"]]) == ("0-1", ["0-1-3", "0-1-2"])
+    assert (first["size"], first["count"], second["part"]["path"], third["part"]["path"]) == (20, 2, "1-0", "2")
+    assert icicle([part("0-1-2"), part("0-1-3"), part(BREAKOUT)]).count("<a ") == 3
+
+
+def test_ticks_are_round_and_inside():
+    assert ticks(0.03, 1.1) == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert ticks(-3, 3) == [-3, -2, -1, 0, 1, 2, 3]
+    assert ticks(2, 2) == [2]
+
+
+def test_a_box_has_its_quartiles_and_whiskers():
+    values = np.array([1.0, 2, 3, 4, 5, 6, 7, 50])
+    low, first, middle, third, high = box(values)
+    assert (low, middle, high) == (1, 4.5, 7)
+    assert (first, third) == tuple(np.percentile(values, (25, 75)))
+
+
+def test_colour_steps_and_json():
+    assert [size(effect) for effect in (None, -0.05, 0.1, -0.3, 0.79, -2)] == [0, 0, 1, 2, 3, 4]
+    assert "<" not in data({"a": BREAKOUT})
+
+
+# -- the site -----------------------------------------------------------------------------------------------------
+
+
+def test_every_page_is_there_and_every_link_leads_somewhere(site):
+    pages = pages_of(site)
+    assert len(pages) == len(PAGES) + 4 + 3
+    for page in pages:
+        reader = Reader(page.read_text(encoding="utf-8"))
+        for link in reader.links:
+            file, _, anchor = unquote(link).partition("#")
+            if link.startswith("data:"):
+                continue
+            target = (page.parent / file).resolve() if file else page
+            assert target.is_file(), f"{page.name}: {link}"
+            assert site in target.parents
+            if anchor.startswith("part-"):
+                assert f'id="{anchor}"' in target.read_text(encoding="utf-8"), link
+
+
+def test_names_from_files_stay_text(site):
+    shown = 0
+    for page in pages_of(site):
+        html = page.read_text(encoding="utf-8")
+        reader = Reader(html)
+        assert "img" not in reader.tags
+        assert reader.tags.count("script") == 3
+        assert "<img" not in html
+        shown += HOSTILE in reader.text
+    assert shown > 5
+
+
+def test_a_neuron_shows_its_stages(site):
+    text = Reader((site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
+    for shown in ("receptive field 9 nt", "Samples per bin", "positive", "0.300", "5' UTR", "CDS", "Best fragments",
+                  "UGUA, GGAC", "positive synergistic", "part 0", "Part", "MEME", "M0"):  # fmt: skip
+        assert shown in text, shown
+    silent = Reader((site / "neurons/conv2_neuron4.html").read_text(encoding="utf-8")).text
+    assert "Never fires" in silent
+    assert "No message activates this neuron" in silent
+
+
+def test_the_model_page(site, case):
+    text = Reader((site / "index.html").read_text(encoding="utf-8")).text
+    for shown in ("9 nt", "0.700 (95 % interval 0.600 to 0.800)", case.weights, "4 of 4 neurons", "epochs", "Python",
+                  "bash motif_discovery/single_thread_script/main.sh 1 1 "):  # fmt: skip
+        assert shown in text, shown
+
+
+def test_files_to_take_along(site, case):
+    neurons = pd.read_csv(site / "tables/neurons.csv")
+    assert neurons["name"].tolist() == [f"conv2_neuron{i}" for i in range(1, 5)]
+    assert neurons["effect"].tolist()[:3] == [0.3, -0.9, 0.1]
+    assert set(pd.read_csv(site / "tables/matches.csv")["motif"]) == {"M0", HOSTILE}  # not that above the threshold
+    assert len(pd.read_csv(site / "tables/interactions.csv")) == 3
+    assert [motif.name for motif in read_meme(site / "motifs/conv2_best.meme")] == [
+        f"conv2_neuron{i}" for i in (1, 2, 3)
+    ]
+    assert len(read_meme(site / "motifs/conv2_neuron1.meme")) >= 3
+    lines = [line.split("\t") for line in (site / "fragments/conv2.bed").read_text(encoding="utf-8").splitlines()]
+    assert [line[1:] for line in lines] == [["5", "14", "conv2_neuron1"], ["11", "20", "conv2_neuron1"]]
+    assert lines[0][0].startswith("train0_<img")  # a name without blanks
+    text = Reader((site / "files.html").read_text(encoding="utf-8")).text
+    assert "4 neurons (4 of conv2)" in text
+    assert "1 positive synergistic, 1 additive" in text
+
+
+def test_only_what_changed_is_written_again(tmp_path):
+    case = complete_case(tmp_path)
+    site = build(case)
+    written = {page: page.stat().st_mtime_ns for page in pages_of(site)}
+    build(case)
+    kept = [page for page in pages_of(site) if page.stat().st_mtime_ns == written[page]]
+    assert len(kept) == 7  # of neurons and pairs
+    case.motifs(2, 1, parts=2)
+    (site / "pairs" / "conv9_pair1.html").write_text("of an earlier build")
+    build(case)
+    changed = [page.stem for page in pages_of(site) if page in kept and page.stat().st_mtime_ns != written[page]]
+    assert "conv2_neuron1" in changed
+    assert not [name for name in changed if name.startswith("conv2_pair")]
+    assert not (site / "pairs" / "conv9_pair1.html").exists()
+
+
+def test_nothing_was_run_yet(tmp_path):
+    case = Case(tmp_path)
+    site = build(case)
+    assert [page.stem for page in pages_of(site)] == sorted(PAGES)
+    for page, command in (("index", "bash motif_contribution/script/run_search_maxact.sh 2 2 "),
+                          ("index", "run_test.sh"), ("neurons", "motif_discovery/single_thread_script/main.sh"),
+                          ("interactions", "motif_interaction/script/run_scr.sh")):  # fmt: skip
+        assert command in Reader((site / f"{page}.html").read_text(encoding="utf-8")).text
+    case.dataset.unlink()
+    build(case)
+    assert "is not there" in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_results_of_other_weights_are_said_and_not_shown(tmp_path):
+    case = complete_case(tmp_path)
+    with h5py.File(tmp_path / "motif_contribution/maxact_from_trainSet/demo/conv2.h5", "a") as file:
+        file.attrs["checkpoint_sha256"] = "other"
+    with h5py.File(tmp_path / "motif_discovery/motifs/demo/conv2_neuron1.h5", "a") as file:
+        file["consensus_activation"][:] = 99.0
+    path = tmp_path / "motif_contribution/results/demo_neuron_contribution.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(case.weights, "other"), encoding="utf-8")
+    site = build(case)
+    index = Reader((site / "index.html").read_text(encoding="utf-8")).text
+    assert index.count("of another checkpoint or data set") >= 2
+    assert "1 of other weights or damaged" in index
+    neuron = Reader((site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
+    assert "Motif of other weights" in neuron
+    assert "Best fragments" not in neuron
+
+
+def test_broken_files_are_one_line(tmp_path, one_line, capsys):
+    case = complete_case(tmp_path)
+    path = tmp_path / "motif_interaction/results/stats/demo/conv2_motif_scramble_stats.csv"
+    path.write_text("task,motif_a\nconv2_neuron1,UGUA\n", encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        build(case)
+    assert "column 'motif_b' is missing" in one_line(raised)
+    (tmp_path / "odd.yaml").write_text("nothing: 1\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as stopped:
+        main(["--config", str(tmp_path / "odd.yaml")])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_wrapper_as_it_is_typed(tmp_path):
+    case = Case(tmp_path)
+    command = ["bash", "report/build.sh", str(tmp_path / "model.yaml"), "--output", str(tmp_path / "out"), "--zip"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "index.html").is_file()
+    assert (tmp_path / "out.zip").stat().st_size < 100_000
+    assert case.config.is_file()
+    done = subprocess.run(
+        ["bash", "report/build.sh"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr.startswith("usage:")) == (2, True)
+
+
+def test_a_full_model_stays_small(tmp_path):
+    """448 neurons; `benchmarks/report.py` builds one with 30,000 parts."""
+    case = Case(tmp_path, num_layers=6, channels=64)
+    for layer in range(1, 8):
+        for neuron in range(1, 65):
+            case.motifs(layer, neuron, parts=4)
+    case.contribution(list(range(1, 8)))
+    site = build(case)
+    first, grid = ((site / f"{name}.html").stat().st_size for name in ("index", "neurons"))
+    everything = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    print(f"first page {first / 1e6:.2f} MB, grid of 448 neurons {grid / 1e6:.2f} MB, all {everything / 1e6:.1f} MB")
+    assert first < 5e6
+    assert grid < 5e6
+    assert len(list((site / "neurons").glob("*.html"))) == 448
+
+
+def test_shellcheck():
+    if not shutil.which("shellcheck"):
+        pytest.skip("no shellcheck on PATH")
+    subprocess.run(["shellcheck", "-x", "report/build.sh"], cwd=ROOT, check=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fresh machine -> environment -> motif reports of the embedded networks.
+# Fresh machine -> environment -> motifs of the embedded networks -> a report of each.
 #   bash main.sh                  the demonstration: a few neurons of each network in model_weights/
 #   bash main.sh FROM TO CONFIG   the layers FROM to TO of a config, such as: 2 2 configs/interpreting/hl_predictor.yaml
 set -euo pipefail
@@ -12,11 +12,14 @@ if [ "$#" -gt 0 ] && [ "$#" -lt 3 ]; then
 fi
 environment "$ROOT/requirements.txt"
 discover="$ROOT/motif_discovery/single_thread_script/main.sh"
-if [ "$#" -gt 0 ]; then exec bash "$discover" "$@"; fi
+if [ "$#" -gt 0 ]; then
+    bash "$discover" "$@"
+    exec bash "$ROOT/report/build.sh" "$3"
+fi
 bash "$discover" 2 2 "$ROOT/configs/interpreting/hl_predictor_quick_start.yaml"
 bash "$discover" 3 3 "$ROOT/configs/interpreting/mrl_predictor.yaml" ind=0-4
 bash "$discover" 5 5 "$ROOT/configs/interpreting/hl_predictor_yeast.yaml" ind=11-12
-printf 'motif reports, to be opened in a browser:\n'
-for report in hl_predictor/conv2 mrl_predictor/conv3 hl_predictor_yeast/conv5; do
-    printf '  %s/motif_discovery/clustering/%s-mechanic/index.html\n' "$ROOT" "$report"
-done
+models=(hl_predictor mrl_predictor hl_predictor_yeast)
+for model in "${models[@]}"; do bash "$ROOT/report/build.sh" "$ROOT/configs/interpreting/$model.yaml"; done
+printf 'reports, to be opened in a browser:\n'
+for model in "${models[@]}"; do printf '  %s/report/%s/index.html\n' "$ROOT" "$model"; done

@@ -20,7 +20,7 @@ from report.tables import read_predictions
 from utils.page import number
 from utils.runtime import fingerprint
 
-STEPS = ("below 0.1", "0.1", "0.2", "0.5", "0.8")  # of the colour of an effect, as report.site.size has them
+STEPS = ("< 0.1", "0.1", "0.2", "0.5", "0.8")  # of the colour of an effect, as report.site.size has them
 MESSAGE_COLUMNS = (
     ("Message", "id", "name"), ("Intact", "intact", "number"), ("A scrambled", "a", "number"),
     ("B scrambled", "b", "number"), ("Both scrambled", "both", "number"), ("eps", "eps", "size"),

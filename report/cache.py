@@ -22,7 +22,7 @@ def state_of(*paths: Path) -> list[list]:
 
 
 def kept(path: Path, make: Callable[[], dict], **decides: object) -> dict:
-    """Return what ``make`` returns, from ``path`` where it was made of the same before.
+    """Return what ``make`` returns, from ``path`` where it was made of the same before; ``key`` says of what.
 
     Args:
         path: of the kept text.
@@ -33,9 +33,9 @@ def kept(path: Path, make: Callable[[], dict], **decides: object) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["key"] == key:
-            return content["value"]
+            return content["value"] | {"key": key}
     except (OSError, ValueError, KeyError, TypeError):
         pass
     value = make()
     write_text(path, json.dumps({"key": key, "value": value}, separators=(",", ":"), allow_nan=False))
-    return value
+    return value | {"key": key}

@@ -1,12 +1,12 @@
 """Files to take along: tables as CSV, motifs as MEME, fragments as BED, and the text of a methods section."""
 
+import csv
 import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from report.neurons import FULL
 from report.settings import Work
@@ -38,13 +38,17 @@ def ppm_of(columns: str) -> np.ndarray:
     return ppm / ppm.sum(axis=0)
 
 
-def write_csv(path: Path, rows: Sequence[dict], columns: Sequence[str] | None = None) -> bool:
-    """Write a table; returns whether there was anything to write."""
+def write_csv(path: Path, rows: Sequence[dict]) -> bool:
+    """Write a table, what is missing as an empty cell; returns whether there was anything to write."""
     if not rows:
         return False
-    table = pd.DataFrame(rows)
-    with atomic_path(path) as temporary:
-        (table[list(columns)] if columns else table).to_csv(temporary, index=False, float_format="%.6g")
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        columns = list(rows[0])
+        writer.writerow(columns)
+        for row in rows:
+            values = [row.get(column) for column in columns]
+            writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in values])
     return True
 
 

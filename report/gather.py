@@ -36,6 +36,7 @@ class Findings:
         contributions: row of each neuron by name.
         thresholds: effects of each neuron at all thresholds.
         pairs: of all layers.
+        pair_notes: why a neuron has no pairs, by its name.
         motifs: database motifs and clusters that neurons hold.
         status: what was run, by layer.
         notes: what is outdated.
@@ -52,6 +53,7 @@ class Findings:
     contributions: dict[str, dict] = field(default_factory=dict)
     thresholds: dict[str, list[dict]] = field(default_factory=dict)
     pairs: list[dict] = field(default_factory=list)
+    pair_notes: dict[str, str] = field(default_factory=dict)
     motifs: list[dict] = field(default_factory=list)
     status: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -78,7 +80,8 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
     for layer in tqdm(work.layers, desc="reading layers", mininterval=0.5, disable=None):
         names = {neuron: neuron_name(layer, neuron) for neuron in neurons}
         facts = {neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons}
-        pairs = read_pairs(work, layer)
+        pairs, notes = read_pairs(work, layer)
+        found.pair_notes |= notes
         scan_note = _firing(work, messages, layer, facts, cache, found)
         contributed = sum(name in found.contributions for name in names.values())
         states = {neuron: one["state"] for neuron, one in facts.items()}

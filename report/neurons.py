@@ -19,7 +19,16 @@ ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
 NEAREST = 1  # matches above the threshold that are named, as the nearest, where a part has none below it
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 FULL = len(DIGITS) ** 2 - 1  # the number that a probability of 1 is written as
-NOTHING = {"maximum": 0.0, "samples": 0, "bins": [], "quota": 0, "population": None, "parts": [], "best": None}
+NOTHING = {
+    "key": "",
+    "maximum": 0.0,
+    "samples": 0,
+    "bins": [],
+    "quota": 0,
+    "population": None,
+    "parts": [],
+    "best": None,
+}
 _PAIR = np.array([one + other for one in DIGITS for other in DIGITS])
 
 

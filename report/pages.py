@@ -39,13 +39,13 @@ def logo_of(columns: str, first: int = 1, segments: Sequence[Sequence[int]] = ()
 
 def model_page(site: Site, work: Work, found: Findings) -> None:
     """Write the page of the model."""
-    metrics = found.metrics
+    metrics, built = found.metrics, datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     said = f"Predicted against measured: {len(found.points)} test messages, r {number(metrics['r'])}" if metrics else ""
     site.page(
-        "index.html", "model.html", datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "index",
+        "index.html", "model.html", "", "index",
         network=found.network, dataset=found.dataset, metrics=metrics, scatter=scatter(found.points, said),
         status=found.status, notes=found.notes, training=overview.training_facts(work), configs=work.configs,
-        given=work.given, versions=overview.versions(), hashes=overview.hashes(work),
+        given=work.given, built=built, versions=overview.versions(), hashes=overview.hashes(work),
         evaluation_command=overview.evaluation_command(work, found.dataset.get("label", "")),
     )  # fmt: skip
 
@@ -111,6 +111,7 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
             "firing": found.firing.get(name),
             "scan_note": found.scan_notes.get(layer, ""),
             "thresholds": found.thresholds.get(name, []),
+            "pair_note": found.pair_notes.get(name, ""),
             "pairs": of_neuron.get(name, []),
             "layer_pairs": layer in with_pairs,
             "before": names[place - 1] if place else "",
@@ -118,7 +119,7 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
             "threshold": work.interaction.threshold,
             "commands": overview.commands(work, layer),
         }
-        key = fingerprint(look=site.look, **context)
+        key = fingerprint(look=site.look, **context | {"facts": found.facts[name]["key"]})
         if not site.is_current(f"neurons/{name}.html", key):
             _neuron_page(site, work, context, key)
 
@@ -140,7 +141,6 @@ def _neuron_page(site: Site, work: Work, context: dict, key: str) -> None:
             "region_chart": region_bars(firing["regions"]) if firing and firing["regions"] else "",
             "icicle": icicle(parts) if len(parts) > 1 else "",
             "tree": demixing_tree(parts),
-            "pair_note": "",
         },
     )  # fmt: skip
 

@@ -68,8 +68,8 @@ def read_thresholds(work: Work) -> dict[str, list[dict]]:
     return found
 
 
-def read_pairs(work: Work, layer: int) -> list[dict]:
-    """Return the pairs of a layer, each with the page it gets; rows of neurons without pairs are left out."""
+def read_pairs(work: Work, layer: int) -> tuple[list[dict], dict[str, str]]:
+    """Return the pairs of a layer, each with the page it gets, and why a neuron has none, by its name."""
     rows = read_rows(work.pairs(layer), list(PAIR_COLUMNS), "run motif_interaction.interaction again")
     pairs = [row for row in rows if row["motif_a"] and row["motif_b"]]
     for number, row in enumerate(pairs, 1):
@@ -78,7 +78,7 @@ def read_pairs(work: Work, layer: int) -> list[dict]:
         row["page"] = f"conv{layer}_pair{number}.html"
         for side in "ab":
             row[f"label_{side}"] = row.get(f"name_{side}") or row[f"motif_{side}"]
-    return pairs
+    return pairs, {row["task"]: row["note"] or "" for row in rows if not (row["motif_a"] and row["motif_b"])}
 
 
 def read_predictions(work: Work, pair: dict) -> list[dict]:

@@ -1,6 +1,7 @@
 """Results of every stage for a small model, written as the stages write them: what the tests build reports of."""
 
 import json
+import math
 from pathlib import Path
 
 import h5py
@@ -76,17 +77,20 @@ class Case:
     def motifs(self, layer: int, neuron: int, parts: int = 3, fires: bool = True) -> None:
         """Write the parts of a neuron with the first words, and their matches; the first is named like a tag."""
         field, name = self.model.receptive_field(layer), f"conv{layer}_neuron{neuron}"
+        count, levels = parts if fires else 0, max(1, layer - 1, math.ceil(math.log(parts, 4)))
+        pfm = self.random.integers(20, 30, (count, 4, field)).astype(np.float64)
+        for number in range(count):
+            word = encode(WORDS[number % len(WORDS)][: field - 1])
+            for start in range(min(1 + number % 24, field - len(word)), field - len(word) + 1, 24):
+                pfm[number, :, start : start + len(word)] = 1.0
+                pfm[number, word, np.arange(start, start + len(word))] = 97.0
         made, rows = [], []
-        for number in range(parts if fires else 0):
-            word = WORDS[number % len(WORDS)][: field - 1]
-            start = min(1 + number, field - len(word))
-            pfm = self.random.integers(20, 30, (4, field)).astype(np.float64)
-            for place, base in enumerate(encode(word)):
-                pfm[:, start + place], pfm[base, start + place] = 1.0, 97.0
-            best = torch.from_numpy(consensus(to_ppm(pfm)))[None]
-            activation = float(self.network.activation(best, layer, torch.tensor([neuron - 1]))[0])
-            branch = "-".join(str(number // 4**level % 4) for level in range(max(1, layer - 1)))
-            made.append(Part(branch, pfm, 100 + number, abs(activation) + 0.1 * number, activation))
+        if count:
+            best = torch.from_numpy(consensus(to_ppm(pfm)))
+            activation = self.network.activation(best, layer, torch.full((count,), neuron - 1)).tolist()
+            for number, own in enumerate(activation):
+                branch = "-".join(str(number // 4**level % 4) for level in range(levels))
+                made.append(Part(branch, pfm[number], 100 + number, abs(own) + 0.1 * number, own))
         sample = Sample(np.zeros((0, field)), np.linspace(0.1, 2, 200).astype(np.float32) if fires else np.zeros(0),
                         2.0 if fires else 0.0)  # fmt: skip
         folder = self.root / "motif_discovery"

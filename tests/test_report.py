@@ -272,11 +272,11 @@ def test_the_wrapper_as_it_is_typed(tmp_path):
 
 
 def test_a_full_model_stays_small(tmp_path):
-    """448 neurons; `benchmarks/report.py` builds one with 30,000 parts."""
+    """448 neurons; `benchmarks/report_size.py` builds one with 30,000 parts."""
     case = Case(tmp_path, num_layers=6, channels=64)
     for layer in range(1, 8):
         for neuron in range(1, 65):
-            case.motifs(layer, neuron, parts=4)
+            case.motifs(layer, neuron, parts=2)
     case.contribution(list(range(1, 8)))
     site = build(case)
     first, grid = ((site / f"{name}.html").stat().st_size for name in ("index", "neurons"))

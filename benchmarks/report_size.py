@@ -2,9 +2,9 @@
 
     python benchmarks/report_size.py [PARTS]
 
-The model has 448 neurons with PARTS parts each (67: 30,000 in all), which are made up and written as the stages write
-them, in a folder that is removed afterwards. Printed: seconds (and processor seconds) of the first build and of a second
-one that finds nothing new; the size of the site, of its first page, of the grid of all neurons, and zipped.
+The model has 448 neurons with PARTS parts each (67: 30,000 in all), which are made up and written as the stages
+write them, in a folder that is removed afterwards. Printed: seconds (and processor seconds) of the first build and of
+a second one that finds nothing new; the size of the site, of its first page, of the grid of all neurons, and zipped.
 """
 
 import sys

@@ -25,7 +25,7 @@ from report.pages import (
     pair_pages,
 )
 from report.settings import Work, open_work
-from report.site import Site
+from report.site import STATIC, TEMPLATES, Site
 from utils.runtime import ROOT, InputError, atomic_path, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -114,6 +114,8 @@ def run(
     """
     work = open_work(config, root)
     folder = Path(output) if output else HERE / work.name
+    if folder.resolve() in (TEMPLATES, STATIC):
+        raise InputError(f"{shown(folder)}: is a folder of the program; give another one as --output")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{shown(folder)}: is a file; give another folder as --output")
     cache = HERE / ".cache" / work.name if not output else folder.with_name(f".{folder.name}-cache")

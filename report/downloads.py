@@ -6,9 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from report.neurons import FULL
+from report.neurons import ppm_of
 from report.settings import Work
 from utils.motif import Motif, write_meme
 from utils.runtime import atomic_path, write_text
@@ -29,13 +27,6 @@ REFERENCES = (
     "Biometrika 1947; 34:28-35.",
     "Wilcoxon F. Individual comparisons by ranking methods. Biometrics Bull 1945; 1:80-83.",
 )
-
-
-def ppm_of(columns: str) -> np.ndarray:
-    """Return probabilities (4, width) of the text that logos are drawn from, to 1/1295."""
-    values = np.array([int(columns[i : i + 2], 36) for i in range(0, len(columns), 2)], dtype=np.float64) / FULL
-    ppm = values.reshape(-1, 4).T
-    return ppm / ppm.sum(axis=0)
 
 
 def write_csv(path: Path, rows: Sequence[dict]) -> bool:

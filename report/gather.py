@@ -8,10 +8,9 @@ from tqdm import tqdm
 
 from report.cache import kept, state_of
 from report.cards import card_of
-from report.downloads import ppm_of
 from report.firing import Messages, read_firing
 from report.motifs import motif_rows
-from report.neurons import neuron_name, read_neuron
+from report.neurons import neuron_name, ppm_of, read_neuron
 from report.overview import dataset_facts, network_facts, stage_rows
 from report.settings import Work
 from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds

@@ -29,12 +29,20 @@ NOTHING = {
     "parts": [],
     "best": None,
 }
-_PAIR = np.array([one + other for one in DIGITS for other in DIGITS])
+_DIGITS = np.frombuffer(DIGITS.encode(), dtype=np.uint8)
 
 
 def columns_text(ppm: np.ndarray) -> str:
     """Return probabilities (4, width) as the text that logo.js reads: two base-36 digits per letter and column."""
-    return "".join(_PAIR[np.rint(ppm.T * FULL).astype(int).ravel()])
+    high, low = np.divmod(np.rint(ppm.T * FULL).astype(int).ravel(), len(DIGITS))
+    return _DIGITS[np.stack([high, low], axis=1)].tobytes().decode("ascii")
+
+
+def ppm_of(columns: str) -> np.ndarray:
+    """Return probabilities float64 (4, width), to 1/1295, of what ``columns_text`` returned."""
+    digits = np.searchsorted(_DIGITS, np.frombuffer(columns.encode("ascii"), dtype=np.uint8)).reshape(-1, 4, 2)
+    values = (digits @ [len(DIGITS), 1]).T.astype(np.float64)
+    return values / values.sum(axis=0)
 
 
 def neuron_name(layer: int, neuron: int) -> str:
@@ -80,7 +88,9 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     table = read_matches(work.matches(layer, neuron))
     name = neuron_name(layer, neuron)
     parts = [
-        _part(work, name, table, *one) for one in zip(paths, pfms, sizes, highest, of_consensus, strict=True) if fires
+        _part(work, name, table, *one)
+        for one in zip(paths, to_ppm(pfms), sizes, highest, of_consensus, strict=True)
+        if fires
     ]
     facts = {
         "state": "silent" if not fires else "fine" if parts else "empty",
@@ -131,10 +141,9 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
 
 
 def _part(
-    work: Work, name: str, table: dict[str, list[dict]], path: str, pfm: np.ndarray, size: int, highest: float,
+    work: Work, name: str, table: dict[str, list[dict]], path: str, ppm: np.ndarray, size: int, highest: float,
     of_consensus: float,
 ) -> dict:  # fmt: skip
-    ppm = to_ppm(pfm)
     found, matches = [], []
     for start, end in segments(ppm):
         found.append([start, end, iupac_consensus(ppm[:, start:end])])

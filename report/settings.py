@@ -13,6 +13,7 @@ from utils.motif import Motif, read_meme
 from utils.runtime import ROOT, InputError, file_sha256, shown
 
 STAGES = ("interpreting", "interaction")
+SHARED = {"model", "motif_database", "q_threshold", "seed", "device"}  # keys that both have
 
 
 class DiscoverySettings(pydantic.BaseModel):
@@ -161,7 +162,9 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
         model, stage = load_settings(ModelSettings, path), ""
     elif "model" in content:
         model = load_model_settings(str(content["model"]))
-        stage = "interaction" if set(content) <= set(InteractionSettings.model_fields) else "interpreting"
+        own = set(InteractionSettings.model_fields) - SHARED
+        guessed = "interaction" if own & set(content) else "interpreting"
+        stage = path.parent.name if path.parent.name in STAGES else guessed
     else:
         raise InputError(f"{shown(path)}: neither 'model' nor 'checkpoint' is in it; give a config of the model")
     files = {one: ROOT / "configs" / one / f"{model.name}.yaml" for one in STAGES}

@@ -13,10 +13,9 @@ import pytest
 from report.build import main, run
 from report.cards import demixing_tree
 from report.charts import icicle, ticks
-from report.downloads import ppm_of
 from report.firing import best_places, expected_regions, pieces, regions
 from report.motifs import agreement
-from report.neurons import columns_text
+from report.neurons import columns_text, ppm_of
 from report.pair_charts import box
 from report.site import data, size
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
@@ -195,6 +194,18 @@ def test_files_to_take_along(site, case):
     text = Reader((site / "files.html").read_text(encoding="utf-8")).text
     assert "4 neurons (4 of conv2)" in text
     assert "1 positive synergistic, 1 additive" in text
+
+
+def test_clusters_stand_beside_their_motifs(tmp_path):
+    case = complete_case(tmp_path)
+    table = "motif\tcluster_name\n" + "".join(f"{name}\tfamily {HOSTILE}\n" for name in ("M0", HOSTILE, "M2"))
+    (tmp_path / "known_clusters.tsv").write_text(table + "# settings: key\n", encoding="utf-8")
+    rows = pd.read_csv(build(case) / "tables/motifs.csv")
+    assert rows.groupby("kind")["motif"].unique().map(sorted).to_dict() == {
+        "motif": [HOSTILE, "M0"],
+        "cluster": [f"family {HOSTILE}"],
+    }
+    assert rows[rows["kind"] == "cluster"]["neuron"].tolist() == [f"conv2_neuron{i}" for i in (1, 2, 3)]
 
 
 def test_only_what_changed_is_written_again(tmp_path):

@@ -100,6 +100,8 @@ def test_neurons_are_sorted_filtered_and_searched(browser, site):
                          ("neuron3", 1), ("UGUAAA neuron3", 1)):  # fmt: skip
         choose(browser, "[data-search]", query)
         assert len(names(browser)) == found, query
+    assert browser.run("location.hash") == "#search=UGUAAA+neuron3&sort=effect+descending+size"
+    assert browser.problems == []
     browser.open(site / "neurons.html", "#search=neuron2&sort=effect+ascending+number")
     assert names(browser) == ["conv2 neuron 2"]
     assert browser.run("document.querySelector('[data-search]').value") == "neuron2"

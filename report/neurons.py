@@ -64,7 +64,7 @@ def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cac
         lambda: _read(work, network, layer, neuron),
         files=state_of(motifs, matches),
         weights=work.checkpoint.sha256,
-        q_threshold=work.discovery.q_threshold,
+        settings=work.discovery.model_dump(),
         names={key: motif.alt for key, motif in work.database.items()},
     )
 
@@ -98,7 +98,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         "maximum": maximum,
         "samples": int(bins.sum()),
         "bins": bins.tolist(),
-        "quota": bin_quota(field),
+        "quota": bin_quota(field, work.discovery.bin_limit),
         "population": population,
         "parts": sorted(parts, key=lambda part: -part["maximum"]),
         "best": None,
@@ -125,7 +125,9 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader((line for line in file if not line.startswith("#")), delimiter="\t"):
+            for row in csv.DictReader(
+                (line for line in file if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE
+            ):
                 match = {
                     "target": row["Target_ID"],
                     "q": float(row["q-value"]),

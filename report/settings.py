@@ -23,6 +23,7 @@ class DiscoverySettings(pydantic.BaseModel):
 
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1)
+    bin_limit: int = pydantic.Field(1500, ge=0)
 
 
 @dataclass(frozen=True)

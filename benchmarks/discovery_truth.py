@@ -1,6 +1,6 @@
 """Motif discovery on messages whose truth is known: are the planted motifs and pairs among the motifs of the neurons?
 
-Run: python benchmarks/discovery_truth.py [--seeds 1-3] [--layer 5] [--neurons 1-64] [--train] [key=value ...]
+Run: python benchmarks/discovery_truth.py [--seeds 1-3] [--layer 5] [--ways configured,published] [--train] [...]
 
 For each simulated set and its model (see interaction_truth.py, which makes them) the neurons of a layer are interpreted
 in two ways: as configured (gradient sampler, adaptive demixing), and as published (genetic sampler, fixed demixing). A
@@ -31,11 +31,11 @@ from motif_discovery.settings import DiscoverySettings, open_discovery
 from utils.checkpoint import load_checkpoint
 from utils.config import load_settings, parse_range
 from utils.model import Predictor
-from utils.runtime import run_script, write_text
+from utils.runtime import InputError, run_script, write_text
 from utils.sequence import one_hot
 from utils.tomtom import tomtom
 
-WAYS = {"as configured": {}, "as published": {"sampler": "genetic", "demixing": "fixed"}}
+WAYS = {"configured": {}, "published": {"sampler": "genetic", "demixing": "fixed"}}
 BACKGROUNDS = 300
 USED = 0.1  # least effect of an inserted motif, standard deviations of the label
 Q = 0.01
@@ -102,7 +102,7 @@ def holds_pair(found: list[Found], pair: dict) -> bool:
     return False
 
 
-def judge(seed: int, layer: int, neurons: list[int], overrides: list[str], train: bool) -> list[dict]:
+def judge(seed: int, layer: int, neurons: list[int], ways: list[str], overrides: list[str], train: bool) -> list[dict]:
     """Return a row per way of interpreting one model."""
     simulation, model, truth_path = prepare(seed, [], train)
     truth, rows = read_truth(truth_path), []
@@ -117,8 +117,8 @@ def judge(seed: int, layer: int, neurons: list[int], overrides: list[str], train
     effects = {name: effect(predictor, simulation, one["consensus"], seed) for name, one in truth["motifs"].items()}
     used = {name for name, one in truth["motifs"].items() if one["effect"] and abs(effects[name]) >= USED}
     pairs = [pair for pair in truth["pairs"] if {pair["a"], pair["b"]} <= used]
-    for way, changed in WAYS.items():
-        chosen = [f"{key}={value}" for key, value in {**given, **changed}.items()] + ["device=cpu", *overrides]
+    for way in ways:
+        chosen = [f"{key}={value}" for key, value in {**given, **WAYS[way]}.items()] + ["device=cpu", *overrides]
         settings = load_settings(DiscoverySettings, "configs/interpreting/simulated.yaml", chosen)
         discovery = open_discovery(settings, layer)
         started = time.process_time()
@@ -139,10 +139,13 @@ def judge(seed: int, layer: int, neurons: list[int], overrides: list[str], train
     return rows
 
 
-def run(seeds: list[int], layer: int, neurons: str, overrides: list[str], train: bool) -> None:
+def run(seeds: list[int], layer: int, neurons: str, ways: list[str], overrides: list[str], train: bool) -> None:
     """Judge every set and print the table."""
     chosen = parse_range(neurons, 64)
-    table = pd.DataFrame([row for seed in seeds for row in judge(seed, layer, chosen, overrides, train)])
+    unknown = [way for way in ways if way not in WAYS]
+    if unknown:
+        raise InputError(f"--ways: '{unknown[0]}' is not one of {', '.join(WAYS)}")
+    table = pd.DataFrame([row for seed in seeds for row in judge(seed, layer, chosen, ways, overrides, train)])
     with pd.option_context("display.width", 240, "display.max_columns", 99):
         print(table.round(1).to_string(index=False))
     for way, own in table.groupby("way", sort=False):
@@ -157,12 +160,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", default="1-3", help="default 1-3")
     parser.add_argument("--layer", type=int, default=5, help="default 5")
     parser.add_argument("--neurons", default="1-64", help="default 1-64")
+    parser.add_argument("--ways", default=",".join(WAYS), help=f"default {','.join(WAYS)}")
     parser.add_argument("--train", action="store_true", help="simulate and train what is missing")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of motif_discovery")
     arguments = parser.parse_args(argv)
     logging.getLogger().setLevel(logging.INFO)
-    seeds = parse_range(arguments.seeds, 9999)
-    run_script(lambda: run(seeds, arguments.layer, arguments.neurons, arguments.overrides, arguments.train))
+    seeds, ways = parse_range(arguments.seeds, 9999), arguments.ways.split(",")
+    run_script(lambda: run(seeds, arguments.layer, arguments.neurons, ways, arguments.overrides, arguments.train))
 
 
 if __name__ == "__main__":

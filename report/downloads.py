@@ -58,7 +58,7 @@ def write_tables(
     for name, one in facts.items():
         for part in one.get("parts", []):
             words = ";".join(f"{start + 1}-{end}:{word}" for start, end, word in part["segments"])
-            kept = {key: part[key] for key in ("path", "size", "maximum", "consensus", "ratio")}
+            kept = {key: part[key] for key in ("path", "size", "copies", "maximum", "consensus", "ratio", "drawn")}
             parts.append({"neuron": name, **kept, "segments": words})
             for match in part["matches"] if part["matched"] else []:
                 row = {"neuron": name, "part": part["path"], "first": match["start"] + 1, "last": match["end"]}

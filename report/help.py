@@ -40,6 +40,12 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
     "Parts of a neuron": {
         "part": ("Part", "Branches taken in the demixing tree, from the layer below the neuron's down to conv1."),
         "consensus": ("Consensus", "Activation of the part's consensus sequence."),
+        "drawn": (
+            "Drawn",
+            "How much sequences drawn from the part's matrix fire on average, over what its own sequences do: near 1 "
+            "the matrix explains the part.",
+        ),
+        "places": ("Places", "Parts with the same pattern, shifted, that were joined in this one."),
         "part_logo": ("Part's logo", "Informative segments are shaded and underlined; positions count from 1."),
         "matches": ("Matches", "Database motif, its second name, q-value, and first and last position of the segment."),
         "bins": (

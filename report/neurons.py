@@ -76,6 +76,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         with h5py.File(path, "r") as file:
             pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
             highest, of_consensus = file["max_activation"][:], file["consensus_activation"][:]
+            drawn, copies = file["drawn_ratio"][:], file["copies"][:]
             activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
             population = file["population"][:].tolist() if "population" in file else None
     except (OSError, KeyError) as error:
@@ -89,7 +90,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     name = neuron_name(layer, neuron)
     parts = [
         _part(work, name, table, *one)
-        for one in zip(paths, to_ppm(pfms), sizes, highest, of_consensus, strict=True)
+        for one in zip(paths, to_ppm(pfms), sizes, highest, of_consensus, drawn, copies, strict=True)
         if fires
     ]
     facts = {
@@ -144,7 +145,7 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
 
 def _part(
     work: Work, name: str, table: dict[str, list[dict]], path: str, ppm: np.ndarray, size: int, highest: float,
-    of_consensus: float,
+    of_consensus: float, drawn: float, copies: int,
 ) -> dict:  # fmt: skip
     found, matches = [], []
     for start, end in segments(ppm):
@@ -161,6 +162,8 @@ def _part(
         "maximum": float(highest),
         "consensus": float(of_consensus),
         "ratio": ratio,
+        "drawn": float(drawn) if math.isfinite(drawn) else None,
+        "copies": int(copies),
         "segments": found,
         "matches": good or matches[:NEAREST],
         "matched": bool(good),

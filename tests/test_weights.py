@@ -19,7 +19,7 @@ MODELS = [
     ("mrl_predictor_noAUG", "egfp_unmod_1_top20k_noAUG", "r2", 0.40),
     ("hl_predictor_yeast", "yeast_cds_3utr", "r", 0.66),
     ("hl_predictor_mpra", "jurkat_3utr_mpra", "r", 0.54),
-    ("hl_predictor", "human_3utr_pc1", "r", 0.25),
+    ("hl_predictor", "human_3utr_pc1", "r", 0.30),
 ]
 
 

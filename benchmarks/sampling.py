@@ -28,7 +28,7 @@ from motif_discovery.files import part_segments
 from motif_discovery.sample import samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from utils.config import load_settings, parse_layer, parse_range
-from utils.motif import Motif
+from utils.motif import shuffled_columns
 from utils.runtime import InputError, run_script
 from utils.tomtom import tomtom
 
@@ -162,12 +162,6 @@ def worth_table(runs: list[tuple[int, Run, Run]], discovery: Discovery) -> list[
             f"| {len({cluster[target] for target in targets})} | {by_chance['Target_ID'].nunique()} |"
         )
     return lines
-
-
-def shuffled_columns(motifs: list[Motif]) -> list[Motif]:
-    """Return motifs whose columns are shuffled: what matches them does so by chance."""
-    random = np.random.default_rng(0)
-    return [Motif(one.name, "", one.ppm[:, random.permutation(one.ppm.shape[1])], one.nsites) for one in motifs]
 
 
 def summary(runs: list[tuple[int, Run, Run]], quota: int) -> str:

@@ -68,6 +68,12 @@ def consensus(ppm: np.ndarray) -> np.ndarray:
     return ppm.argmax(axis=-2).astype(np.uint8)
 
 
+def shuffled_columns(motifs: Sequence[Motif], seed: int = 0) -> list[Motif]:
+    """Return motifs whose columns are shuffled, under their names: what matches these does so by chance."""
+    random = np.random.default_rng(seed)
+    return [Motif(one.name, one.alt, one.ppm[:, random.permutation(one.ppm.shape[1])], one.nsites) for one in motifs]
+
+
 def iupac_consensus(ppm: np.ndarray) -> str:
     """Return an IUPAC word: per column the fewest bases that hold more than 3/4 of the probability, N for all four."""
     order = np.argsort(-ppm, axis=0, kind="stable")

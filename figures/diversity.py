@@ -16,8 +16,8 @@ import pandas as pd
 
 from figures.drawing import METHOD_LABELS, save, short, style
 from figures.results import Found, best_q, read_all, same_neurons
-from figures.settings import FigureSettings, file_name
 from figures.sets import intersections, memberships
+from figures.settings import FigureSettings, file_name
 from figures.upset import chart_figure, upset_figure
 from motif_discovery.workbook import write_csv
 from utils.config import load_settings, settings_parser
@@ -32,8 +32,9 @@ def cluster_chart(found: dict[str, Found], names: dict[int, str]) -> pd.DataFram
     table = pd.DataFrame({label: best_q(one.matches, "cluster") for label, one in found.items()})
     order = pd.DataFrame({"sets": -table.notna().sum(axis=1), "q": table.min(axis=1)})
     table = table.sort_index().loc[order.sort_index().sort_values(["sets", "q"], kind="stable").index]
-    table.index = pd.MultiIndex.from_tuples(
-        [(number, names[number]) for number in table.index], names=["cluster", "cluster_name"]
+    numbers = table.index.tolist()
+    table.index = pd.MultiIndex.from_arrays(
+        [numbers, [names[number] for number in numbers]], names=["cluster", "cluster_name"]
     )
     return table
 
@@ -58,7 +59,10 @@ def write(settings: FigureSettings, name: str, title: str, found: dict[str, Foun
     sizes = {label: len(one) for label, one in sets.items()}
     with style():
         save(upset_figure(sizes, intersections(members), "clusters", title), path)
-        save(chart_figure(chart.droplevel("cluster"), "clusters", title, settings.q_threshold), path.with_name(f"{name}_clusters"))
+        save(
+            chart_figure(chart.droplevel("cluster"), "clusters", title, settings.q_threshold),
+            path.with_name(f"{name}_clusters"),
+        )
 
 
 def run(settings: FigureSettings) -> None:

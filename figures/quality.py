@@ -52,7 +52,13 @@ def signed_rank_test(pairs: pd.DataFrame) -> dict[str, object]:
     Pairs without a difference are dropped from the ranks (Wilcoxon's way) and count in n; if all are, p is 1.
     """
     difference = np.log10(pairs["q_b"].to_numpy()) - np.log10(pairs["q_a"].to_numpy())
-    row: dict[str, object] = {"n": len(pairs), "median_difference": np.nan, "statistic": np.nan, "p": np.nan, "note": ""}
+    row: dict[str, object] = {
+        "n": len(pairs),
+        "median_difference": np.nan,
+        "statistic": np.nan,
+        "p": np.nan,
+        "note": "",
+    }
     if len(pairs):
         row["median_difference"] = float(np.median(difference))
     if len(pairs) < FEWEST:
@@ -151,7 +157,7 @@ def run(settings: FigureSettings) -> None:
     for model in found:
         own = pairs[pairs["model"] == model]
         path = settings.folder / f"quality_{file_name(model)}"
-        if len(own):
+        if (own["unit"] == "motif").any():
             with style():
                 save(quality_figure(model, own, tests[tests["model"] == model]), path)
         else:

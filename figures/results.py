@@ -96,7 +96,9 @@ def read_found(settings: FigureSettings, model: str, method: str, clusters: pd.D
     return Found(discovery, frozenset(rows), found.astype({"cluster": int}).reset_index(drop=True))
 
 
-def read_all(settings: FigureSettings, methods: tuple[str, ...] = ()) -> tuple[dict[str, dict[str, Found]], pd.DataFrame]:
+def read_all(
+    settings: FigureSettings, methods: tuple[str, ...] = ()
+) -> tuple[dict[str, dict[str, Found]], pd.DataFrame]:
     """Read the matches of methods in all models.
 
     Returns:

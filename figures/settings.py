@@ -60,6 +60,12 @@ def config_of(model: str) -> Path:
     return find_config(model, "interpreting")
 
 
+def interaction_config(name: str) -> str:
+    """Return the interaction config of a model as it is written in a command; ``CONFIG`` where there is none."""
+    path = f"configs/interaction/{name}.yaml"
+    return path if root_path(path).is_file() else "CONFIG"
+
+
 def command_path(path: Path) -> str:
     """Return a config as it is written in a command, from the repository root where it lies below."""
     return shown(path.resolve()) if path.resolve().is_relative_to(ROOT) else str(path)

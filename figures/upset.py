@@ -39,7 +39,9 @@ def upset_figure(sizes: Mapping[str, int], found: Sequence[Intersection], of: st
     counts = [len(one.items) for one in drawn]
     top.bar(range(len(drawn)), counts, width=0.62, color=BLACK)
     for place, count in enumerate(counts):
-        top.annotate(str(count), (place, count), (0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=8)
+        top.annotate(
+            str(count), (place, count), (0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=8
+        )
     top.set_ylim(0, 1.15 * max(counts, default=1))
     top.set_ylabel(f"{of} in exactly\nthese sets")
     top.set_xticks([])

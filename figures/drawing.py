@@ -26,6 +26,10 @@ METHOD_LABELS = {
     "max_seqlet_data": "max. seqlets (messages)",
     "tf_modisco": "TF-MoDISco",
 }
+METHOD_LOOKS = {  # colour and shape
+    "neuronmotif": (ORANGE, "o"), "max_seqlet": (SKY, "s"), "max_seqlet_data": (GREEN, "D"),
+    "tf_modisco": (PURPLE, "^"),
+}  # fmt: skip
 SMALLEST = 8  # pt, of all text
 STYLE = {
     "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9, "xtick.labelsize": SMALLEST,

@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import wilcoxon
 
-from figures.drawing import BLACK, GREY, METHOD_LABELS, ORANGE, SKY, p_text, save, short, style
+from figures.drawing import BLACK, GREY, METHOD_LABELS, METHOD_LOOKS, p_text, save, short, style
 from figures.results import Found, best_q, read_all, same_neurons
 from figures.settings import FigureSettings, file_name
 from motif_discovery.workbook import write_csv
@@ -92,6 +92,8 @@ def said(test: dict) -> str:
 
 def draw_panel(axes: Axes, pairs: pd.DataFrame, tests: list[dict]) -> None:
     """Draw the pairs of motifs of two methods, and what the tests say above them."""
+    methods = [tests[0][f"method_{side}"] for side in "ab"]
+    looks = [METHOD_LOOKS[method] for method in methods]
     values = -np.log10(pairs[["q_a", "q_b"]].to_numpy(dtype=np.float64))
     jitter = np.random.default_rng(0).uniform(-0.07, 0.07, len(values))
     for row, (left, right) in zip(jitter, values, strict=True):
@@ -101,15 +103,14 @@ def draw_panel(axes: Axes, pairs: pd.DataFrame, tests: list[dict]) -> None:
             list(values.T), positions=[-0.32, 1.32], widths=0.26, patch_artist=True, showfliers=False,
             medianprops={"color": BLACK, "linewidth": 1.5}, manage_ticks=False,
         )  # fmt: skip
-        for box, colour in zip(boxes["boxes"], (ORANGE, SKY), strict=True):
+        for box, (colour, _) in zip(boxes["boxes"], looks, strict=True):
             box.set_facecolor(colour)
-    for place, (colour, marker) in enumerate(((ORANGE, "o"), (SKY, "s"))):
+    for place, (colour, marker) in enumerate(looks):
         axes.scatter(
             place + jitter, values[:, place], s=22, color=colour, marker=marker, edgecolors=BLACK, linewidths=0.5,
             zorder=2,
         )  # fmt: skip
-    labels = [METHOD_LABELS[tests[0][f"method_{side}"]] for side in "ab"]
-    axes.set_xticks([0, 1], [label.replace(" (", "\n(") for label in labels])
+    axes.set_xticks([0, 1], [METHOD_LABELS[method].replace(" (", "\n(") for method in methods])
     axes.set_xlim(-0.6, 1.6)
     axes.set_title("\n".join(said(test) for test in tests), fontsize=9)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from figures.settings import FigureSettings, command_path, config_of
@@ -121,7 +122,7 @@ def read_all(
 def of_neurons(found: Found, neurons: frozenset[tuple[int, int]]) -> Found:
     """Return what was found in some of the neurons."""
     place = list(found.matches[["layer", "neuron"]].itertuples(index=False, name=None))
-    kept = found.matches[[one in neurons for one in place]]
+    kept = found.matches[np.array([one in neurons for one in place], dtype=bool)]
     return replace(found, neurons=found.neurons & neurons, matches=kept.reset_index(drop=True))
 
 

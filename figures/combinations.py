@@ -126,6 +126,7 @@ def tested_pairs(stats: pd.DataFrame, rows: int) -> list[Row]:
             logos.reverse()
         gap = round(pair["spacing"])
         label = str(pair["class"]).replace("_", " ")
-        note = f"{pair['task'].replace('_', ' ')}, {gap} nt apart (median), {label}, q = {pair['q_eps']:.1g}"
+        neuron = pair["task"].replace("_neuron", " neuron ")
+        note = f"{neuron}, ~{gap} nt, {label}, q = {pair['q_eps']:.1g}"
         kept.setdefault(frozenset(logo.source for logo in logos), Row(tuple(logos), note, gap))
     return list(kept.values())[:rows]

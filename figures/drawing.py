@@ -12,6 +12,7 @@ from utils.runtime import atomic_path, shown
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,16 @@ def short(text: object, width: int = 36) -> str:
         return line
     tail = (width - 1) // 3
     return f"{line[: width - 1 - tail]}…{line[len(line) - tail :]}"
+
+
+def fit(text: Text, inches: float) -> None:
+    """Cut the middle out of a text that is wider than ``inches``."""
+    whole = text.get_text()
+    width, room = len(whole), inches * text.figure.dpi
+    renderer = text.figure.canvas.get_renderer()
+    while width > 4 and text.get_window_extent(renderer).width > room:
+        width -= 1
+        text.set_text(short(whole, width))
 
 
 def p_text(p: float) -> str:

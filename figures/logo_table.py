@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.combinations import Row, best_motifs, part_combinations, tested_pairs
-from figures.drawing import BLUE, GREEN, GREY, METHOD_LABELS, ORANGE, VERMILION, save, short, style
+from figures.drawing import BLUE, GREEN, GREY, METHOD_LABELS, ORANGE, VERMILION, fit, save, short, style
 from figures.results import Found, named_layers, read_found
 from figures.settings import FigureSettings, file_name, interaction_config
 from motif_discovery.files import read_motifs
@@ -78,7 +78,7 @@ def read_pairs(settings: FigureSettings, model: str, name: str) -> pd.DataFrame:
         InputError: there is none, or one is of other settings.
     """
     config = find_config(f"configs/interaction/{name}.yaml")
-    work = open_interpretation(load_settings(InteractionSettings, config, ["device=cpu"]))
+    work = open_interpretation(load_settings(InteractionSettings, config))
     highest = work.checkpoint.model.num_layers + 1
     named = named_layers(settings, model, highest)
     there = [layer for layer in named or range(1, highest + 1) if stats_path(work, layer).is_file()]
@@ -134,35 +134,40 @@ def table_figure(sections: dict[str, list[Row]], title: str, letter: str = "C") 
     width, height = NAMES + columns * NT + 0.35, lines + 0.85
     figure = plt.figure(figsize=(width, height))
 
-    def write(x: float, y: float, text: str, **kind: object) -> None:
-        figure.text(x / width, 1 - y / height, text, va="center", **kind)
+    def write(x: float, y: float, text: str, room: float = NAMES, **kind: object) -> None:
+        fit(figure.text(x / width, 1 - y / height, " ".join(text.split()), va="center", **kind), room - x - 0.1)
 
     def rule(y: float, colour: str, line_width: float) -> None:
         place = [1 - y / height] * 2
         figure.add_artist(plt.Line2D([0.1 / width, 1 - 0.1 / width], place, color=colour, linewidth=line_width))
 
     write(0.1, 0.2, letter, fontsize=14, fontweight="bold")
-    write(0.45, 0.2, title, fontsize=10)
+    write(0.45, 0.2, title, width, fontsize=10)
     write(0.15, 0.58, "name", fontsize=9, fontweight="bold")
-    write(NAMES, 0.58, "logo (0 to 2 bits)", fontsize=9, fontweight="bold")
+    write(NAMES, 0.58, "logo (0 to 2 bits)", width, fontsize=9, fontweight="bold")
     rule(0.72, "black", 1.0)
     y = 0.72
     for name, section in sections.items():
-        write(0.15, y + 0.2, name, fontsize=9, style="italic", color="#444444")
+        write(
+            0.15,
+            y + 0.2,
+            name if section else f"{name}: none found",
+            width,
+            fontsize=9,
+            style="italic",
+            color="#444444",
+        )
         y += 0.36
         for row in section:
-            names = [short(logo.name, 44 if len(row.logos) == 1 else 40) for logo in row.logos]
-            texts = [names[0], *(f"+ {one}" for one in names[1:])]
+            texts = [("+ " if place else "") + logo.name for place, logo in enumerate(row.logos)]
             step = LINE / (len(texts) + 1.6)
             for number, text in enumerate(texts):
                 write(0.15, y + (number + 0.9) * step, text, fontsize=9)
-            write(0.15, y + (len(texts) + 0.85) * step, short(row.note, 64), fontsize=8, color="#444444")
+            write(0.15, y + (len(texts) + 0.85) * step, row.note, fontsize=8, color="#444444")
             axes = figure.add_axes((NAMES / width, 1 - (y + LINE - 0.08) / height, columns * NT / width, 0.48 / height))
             draw_logo(axes, row, columns)
             y += LINE
             rule(y, "#CCCCCC", 0.6)
-        if not section:
-            write(0.15 + 1.6, y - 0.16, "none found", fontsize=9)
     return figure
 
 

@@ -230,6 +230,23 @@ def test_two_logos_stand_at_their_distance():
     assert heights.shape == (4, 9 + logo_table.LONGEST_GAP)
 
 
+def test_names_of_any_length_stay_left_of_the_logos():
+    rows = []
+    for name in ("W" * 99, "$x^2$", "a\nb"):
+        logos = [combinations.Logo(name, iupac_ppm("UGUA"), name, 0.01) for _ in range(2)]
+        rows += [combinations.Row((logos[0],), name), combinations.Row(tuple(logos), name, 5)]
+    with drawing.style():
+        figure = logo_table.table_figure({"motifs": rows, "combinations": []}, "W" * 200)
+        renderer = figure.canvas.get_renderer()
+        boxes = [text.get_window_extent(renderer) for text in figure.texts]
+        assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
+        assert max(box.x1 for box in boxes) <= figure.bbox.width
+        logos = figure.axes[0].get_window_extent(renderer)
+        assert all(box.x1 < logos.x0 for box in boxes if box.y0 < logos.y1 and box.x0 < logos.x0)
+        assert "$x^2$" in [text.get_text() for text in figure.texts]
+        drawing.plt.close(figure)
+
+
 def test_tested_pairs_are_shown_once_in_their_order():
     columns = ["task", "motif_a", "motif_b", "name_a", "name_b", "class", "q_eps", "spacing", "a_first", "note"]
     values = [
@@ -275,6 +292,11 @@ def test_shares_of_contributions(workplace, tmp_path):
         (diversity, {"clusters": "nowhere.tsv"}, "no such table of clusters; make it with python -m generate_dataset"),
         (diversity, {"models": {"nowhere": 2}}, "nowhere.yaml: no such config file"),
         (diversity, {"models": {}}, "key 'models'"),
+        (
+            diversity,
+            {"models": {"mrl_predictor": 9}, "q_threshold": 1e-3},
+            "key 'models.mrl_predictor': layers: 9 is outside",
+        ),
         (diversity, {"layer": 2}, "unknown key 'layer'"),
         (quality, {"methods": ["neuronmotif"]}, "neuronmotif only; two are needed"),
         (logo_table, {"logo_table": {"clusters": ["of M66"]}}, "'of M66' is no cluster of"),

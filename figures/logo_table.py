@@ -151,7 +151,7 @@ def table_figure(sections: dict[str, list[Row]], title: str, letter: str = "C") 
         write(
             0.15,
             y + 0.2,
-            name if section else f"{name}: none found",
+            name if section else f"{name} (none found)",
             width,
             fontsize=9,
             style="italic",

@@ -294,8 +294,8 @@ def test_shares_of_contributions(workplace, tmp_path):
         (diversity, {"models": {}}, "key 'models'"),
         (
             diversity,
-            {"models": {"mrl_predictor": 9}, "q_threshold": 1e-3},
-            "key 'models.mrl_predictor': layers: 9 is outside",
+            {"models": {"toy": 9}},
+            "toy.yaml': layers: 9 is outside 1 to 3",
         ),
         (diversity, {"layer": 2}, "unknown key 'layer'"),
         (quality, {"methods": ["neuronmotif"]}, "neuronmotif only; two are needed"),

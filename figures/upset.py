@@ -97,7 +97,7 @@ def chart_figure(q: pd.DataFrame, of: str, title: str, q_threshold: float) -> Fi
         mesh = axes.pcolormesh(height, cmap=SHADES, vmin=lowest, vmax=top, edgecolors="white", linewidth=1.2)
         figure.colorbar(mesh, ax=axes, shrink=min(1.0, 6 / rows), label="-log10 q of the best match", pad=0.03)
     axes.set_yticks(np.arange(rows) + 0.5, names)
-    axes.set_xticks(np.arange(columns) + 0.5, [short(name, 28) for name in drawn.columns], rotation=40, ha="right")
+    axes.set_xticks(np.arange(columns) + 0.5, [short(name, 40) for name in drawn.columns], rotation=40, ha="right")
     axes.set(xlim=(0, columns), ylim=(max(1, rows), 0))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -7,7 +7,7 @@ from typing import Literal
 import pydantic
 
 from motif_discovery.methods import METHODS
-from utils.config import Settings, find_config
+from utils.config import OutputFolder, Settings, find_config
 from utils.runtime import ROOT, root_path, shown
 
 
@@ -33,7 +33,7 @@ class FigureSettings(Settings):
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1, description="of a match")
     contribution: Literal["prediction", "label"] = "prediction"
     logo_table: LogoSettings = LogoSettings()
-    output: str = "figures/results"
+    output: OutputFolder = "figures/results"
 
     @pydantic.field_validator("methods")
     @classmethod

@@ -45,12 +45,12 @@ class DiscoverySettings(Settings):
     sampler: Literal["auto", "exhaustive", "genetic", "gradient"] = "auto"
     exhaustive_limit: int = pydantic.Field(9, ge=1, le=10, description="longest receptive field of which all is tried")
     bin_limit: int = pydantic.Field(1500, ge=0, description="sequences a bin takes at most; 0: the published quota")
-    population: int = pydantic.Field(1000, ge=10)
+    population: int = pydantic.Field(1000, ge=10, le=100_000)
     generations: int = pydantic.Field(350, ge=1)
     patience: int = pydantic.Field(30, ge=1)
     demixing: Literal["adaptive", "fixed"] = "adaptive"
     demixing_samples: int = pydantic.Field(10_000, ge=100, description="sequences that adaptive demixing reads at most")
-    clusters: int = pydantic.Field(4, ge=2)
+    clusters: int = pydantic.Field(4, ge=2, le=64)
     fit_samples: int = pydantic.Field(1000, ge=100)
     weight_power: float = pydantic.Field(6.0, ge=0)
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"

@@ -10,7 +10,6 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
@@ -23,6 +22,8 @@ from motif_discovery.summary import FOUND, all_matches, best_per_motif, best_per
 from motif_discovery.summary import with_clusters as clustered
 from motif_discovery.workbook import write_csv, write_workbook
 from utils.config import load_settings, parse_range, settings_parser
+from utils.hdf5 import Damaged
+from utils.neuron_motif import read_parts
 from utils.runtime import ROOT, InputError, root_path, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -56,17 +57,14 @@ def neuron_facts(path: Path) -> dict[str, float]:
         InputError: missing or damaged.
     """
     try:
-        with h5py.File(path, "r") as file:
-            maximum = float(file.attrs["maximum"])
-            highest, of_consensus = file["max_activation"][:], file["consensus_activation"][:]
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{shown(path)}: no motifs, or damaged ({str(error)[:60]}); make them with --overwrite"
-        ) from None
+        found = read_parts(path, ("max_activation", "consensus_activation", "maximum"))
+    except Damaged as error:
+        raise InputError(f"{shown(path)}: no motifs, or damaged ({error}); make them with --overwrite") from None
+    highest, of_consensus = found["max_activation"], found["consensus_activation"]
     ratio = np.divide(of_consensus, highest, out=np.full(len(highest), np.nan), where=highest > 0)
     best = float(ratio[of_consensus.argmax()]) if len(ratio) else np.nan
     one = int((ratio >= ONE_PATTERN).sum())
-    return {"maximum": maximum, "parts": len(ratio), "one_pattern_parts": one, "best_ratio": best}
+    return {"maximum": found["maximum"], "parts": len(ratio), "one_pattern_parts": one, "best_ratio": best}
 
 
 def collect(opened: Discovery, layers: list[int]) -> Collected:

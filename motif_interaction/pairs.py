@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from motif_interaction.words import Motif, read_word
 from utils import motif as matrices
 from utils.config import read_yaml
+from utils.hdf5 import Damaged
+from utils.neuron_motif import read_parts
 from utils.runtime import InputError, shown
 from utils.sequence import IUPAC, iupac_ppm
 from utils.tomtom import tomtom
@@ -140,25 +141,23 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
     if not motifs.is_file():
         raise InputError(f"{shown(motifs)}: no motifs of this neuron; run motif_discovery, or write a label file")
     try:
-        with h5py.File(motifs, "r") as file:
-            pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
-            maximum = float(file.attrs["maximum"])
-    except (OSError, KeyError) as error:
-        raise InputError(f"{shown(motifs)}: damaged motifs ({str(error)[:80]}); cluster again") from None
-    if maximum <= 0:
+        found = read_parts(motifs, ("path", "pfm", "size", "maximum"))
+    except Damaged as error:
+        raise InputError(f"{shown(motifs)}: damaged motifs ({error}); cluster again") from None
+    if found["maximum"] <= 0:
         raise InputError(f"{name} never fires: it has no motifs and no pairs")
     names = read_match_names(matches, q_threshold)
     weight: dict[tuple[str, str], int] = {}
     name_of: dict[str, str] = {}
-    for pfm, path, size in zip(pfms, paths, sizes, strict=True):
+    for pfm, path, size in zip(found["pfm"], found["path"], found["size"], strict=True):
         ppm = matrices.to_ppm(pfm)
         words = []
         for start, end in matrices.segments(ppm):
             word = word_of(ppm[:, start:end])
             if word:
                 words.append(word)
-                found = names.get(f"{name}_{path}_{start}-{end}", "")
-                name_of[word] = name_of.get(word) or found
+                known = names.get(f"{name}_{path}_{start}-{end}", "")
+                name_of[word] = name_of.get(word) or known
         for one, other in {tuple(sorted(pair)) for pair in combinations(words, 2)}:
             weight[one, other] = weight.get((one, other), 0) + int(size)
     if not weight:

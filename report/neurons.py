@@ -4,14 +4,14 @@ import csv
 import math
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from report.cache import kept, state_of
 from report.settings import Work
 from utils.activation import WindowNetwork
+from utils.hdf5 import Damaged
 from utils.motif import iupac_consensus, segments, to_ppm
-from utils.neuron_motif import neuron_motif
+from utils.neuron_motif import PART_COLUMNS, neuron_motif, read_parts
 from utils.runtime import InputError, shown
 from utils.sample_bins import BINS, bin_of, bin_quota
 
@@ -73,14 +73,11 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     path = work.motifs(layer, neuron)
     field = work.checkpoint.model.receptive_field(layer)
     try:
-        with h5py.File(path, "r") as file:
-            pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
-            highest, of_consensus = file["max_activation"][:], file["consensus_activation"][:]
-            drawn, copies = file["drawn_ratio"][:], file["copies"][:]
-            activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
-            population = file["population"][:].tolist() if "population" in file else None
-    except (OSError, KeyError) as error:
-        return {**NOTHING, "state": "damaged", "note": f"{shown(path)}: damaged ({str(error)[:80]}); cluster again"}
+        stored = read_parts(path)
+    except Damaged as error:
+        return {**NOTHING, "state": "damaged", "note": f"{shown(path)}: damaged ({error}); cluster again"}
+    columns = (stored["path"], to_ppm(stored["pfm"]), *(stored[key] for key in PART_COLUMNS[2:]))
+    activation, maximum, population = (stored[key] for key in ("sample_activation", "maximum", "population"))
     best = neuron_motif(path, network, layer, neuron)
     if best.pfm is None and "other" in best.note:
         return {**NOTHING, "state": "other", "note": best.note}
@@ -90,7 +87,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     name = neuron_name(layer, neuron)
     parts = [
         _part(work, name, table, *one)
-        for one in zip(paths, to_ppm(pfms), sizes, highest, of_consensus, drawn, copies, strict=True)
+        for one in zip(*columns, strict=True)
         if fires
     ]
     facts = {
@@ -100,7 +97,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         "samples": int(bins.sum()),
         "bins": bins.tolist(),
         "quota": bin_quota(field, work.discovery.bin_limit),
-        "population": population,
+        "population": None if population is None else population.tolist(),
         "parts": sorted(parts, key=lambda part: -part["maximum"]),
         "best": None,
     }

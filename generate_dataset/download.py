@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from utils.runtime import ROOT, InputError, atomic_path, file_sha256, run_script, shown, write_text
+from utils.runtime import ROOT, InputError, atomic_path, file_sha256, one_at_a_time, run_script, shown, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -257,7 +257,8 @@ def run(names: list[str], table: Path, folder: Path) -> None:
     failed = False
     for name in dict.fromkeys(names):
         try:
-            obtain(files[name], files, folder)
+            with one_at_a_time(folder / ".lock", f"fetching into {shown(folder)}"):  # what was begun is gone on with
+                obtain(files[name], files, folder)
         except InputError as error:
             logger.error("error: %s", error)
             failed = True

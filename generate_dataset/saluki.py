@@ -218,6 +218,9 @@ def find_files(folder: Path) -> dict[str, list[Path]]:
     for split, found in files.items():
         if not found:
             raise InputError(f"{shown(folder)}: no {split}-*.tfr in it; name the folder that holds train-0.tfr")
+        for path in found:
+            if not path.is_file():  # a pipe would be waited for
+                raise InputError(f"{shown(path)}: is no file")
     return files
 
 

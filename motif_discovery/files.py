@@ -11,11 +11,11 @@ import pandas as pd
 from motif_discovery.bins import BINS
 from motif_discovery.demixing import Part
 from motif_discovery.methods import COMMANDS, NEURONMOTIF
+from utils import tomtom
 from utils.hdf5 import Damaged, new_file, read_arrays
 from utils.motif import Motif, segments, to_ppm, write_meme
 from utils.neuron_motif import PART_COLUMNS, read_parts
 from utils.runtime import InputError, shown, write_text
-from utils.tomtom import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,4 @@ def read_matches(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such matches; run python -m motif_discovery.match first")
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    rows = [row for row in rows if row != [""]]
-    if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
-        raise InputError(f"{shown(path)}: not a Tomtom table; match again with --overwrite")
-    table = pd.DataFrame(rows[1:], columns=COLUMNS)
-    for column in ("p-value", "E-value", "q-value"):
-        table[column] = table[column].astype(float)
-    for column in ("Optimal_offset", "Overlap"):
-        table[column] = table[column].astype(int)
-    return table
+    return tomtom.read_matches(path)

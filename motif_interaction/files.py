@@ -9,6 +9,7 @@ from motif_interaction.pairs import Pair
 from utils.interpretation_settings import Interpretation
 from utils.runtime import InputError, fingerprint, shown, write_text
 from utils.scan import scan_facts
+from utils.tables import read_csv
 
 HERE = Path(__file__).resolve().parent
 VERSION = 1  # of the way pairs are measured
@@ -109,7 +110,7 @@ def read_table(path: Path) -> pd.DataFrame:
         InputError: not such a table.
     """
     try:
-        return pd.read_csv(path, comment="#")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+        return read_csv(path)
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
         raise InputError(f"{shown(path)}: not a readable table ({reason}); run again with --overwrite") from None

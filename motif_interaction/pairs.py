@@ -12,7 +12,6 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from motif_interaction.words import Motif, read_word
 from utils import motif as matrices
@@ -21,7 +20,7 @@ from utils.hdf5 import Damaged
 from utils.neuron_motif import read_parts
 from utils.runtime import InputError, shown
 from utils.sequence import IUPAC, iupac_ppm
-from utils.tomtom import tomtom
+from utils.tomtom import read_matches, tomtom
 
 SHORTEST, LONGEST = 4, 12  # nt of a word
 FEWEST_BITS, MOST_BITS = 6.0, 12.0  # of a word
@@ -118,12 +117,9 @@ def read_match_names(path: Path, q_threshold: float) -> dict[str, str]:
     """
     if not path.is_file():
         return {}
-    try:
-        table = pd.read_csv(path, sep="\t", comment="#")
-        table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
-        return dict(zip(table["Query_ID"], table["Target_ID"].astype(str), strict=True))
-    except (KeyError, ValueError, TypeError):
-        raise InputError(f"{shown(path)}: not a Tomtom table; run motif_discovery.match again") from None
+    table = read_matches(path)
+    table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
+    return dict(zip(table["Query_ID"], table["Target_ID"], strict=True))
 
 
 def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.05) -> list[Pair]:

@@ -1,6 +1,5 @@
 """The facts of a neuron from the files of motif_discovery: its parts, their segments and matches, its best motif."""
 
-import csv
 import math
 from pathlib import Path
 
@@ -8,11 +7,12 @@ import numpy as np
 
 from report.cache import kept, state_of
 from report.settings import Work
+from utils import tomtom
 from utils.activation import WindowNetwork
 from utils.hdf5 import Damaged
 from utils.motif import iupac_consensus, segments, to_ppm
 from utils.neuron_motif import PART_COLUMNS, neuron_motif, read_parts
-from utils.runtime import InputError, shown
+from utils.runtime import shown
 from utils.sample_bins import BINS, bin_of, bin_quota
 
 ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
@@ -121,22 +121,16 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
     if not path.is_file():
         return {}
     found: dict[str, list[dict]] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(
-                (line for line in file if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE
-            ):
-                match = {
-                    "target": row["Target_ID"],
-                    "q": float(row["q-value"]),
-                    "p": float(row["p-value"]),
-                    "offset": int(float(row["Optimal_offset"])),
-                    "own": row["Query_consensus"],
-                    "its": row["Target_consensus"],
-                }
-                found.setdefault(row["Query_ID"], []).append(match)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{shown(path)}: not a Tomtom table ({error}); run motif_discovery.match again") from None
+    for row in tomtom.read_matches(path).to_dict("records"):
+        match = {
+            "target": row["Target_ID"],
+            "q": row["q-value"],
+            "p": row["p-value"],
+            "offset": row["Optimal_offset"],
+            "own": row["Query_consensus"],
+            "its": row["Target_consensus"],
+        }
+        found.setdefault(row["Query_ID"], []).append(match)
     return {name: sorted(rows, key=lambda row: (row["q"], row["p"])) for name, rows in found.items()}
 
 

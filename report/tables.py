@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from report.settings import Work
 from utils.runtime import InputError, shown
+from utils.tables import read_csv
 
 WORDS = re.compile(r"[A-Z+]+")  # of a pair, as they stand in the name of its folder
 PAIR_COLUMNS = (
@@ -28,7 +28,7 @@ def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
     if not path.is_file():
         return []
     try:
-        table = pd.read_csv(path, comment="#", keep_default_na=False, na_values=[""])
+        table = read_csv(path, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError(
             f"{shown(path)}: not a readable table ({' '.join(str(error).split())[:80]}); {again}"

@@ -3,6 +3,7 @@
 import io
 import math
 import pickle
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,8 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
         raise InputError(f"{shown(path)}: no such checkpoint; train the model first or correct the model config")
     try:
         _require_unpacked(path)
-        content = torch.load(path, map_location=device, weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of what is refused in a moment
+            content = torch.load(path, map_location=device, weights_only=True)
     except UNREADABLE as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{shown(path)}: not a readable checkpoint ({reason}); get or train it again") from None

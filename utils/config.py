@@ -103,7 +103,20 @@ def read_yaml(path: Path) -> dict:
         return {}
     if not isinstance(content, dict):
         raise InputError(f"{shown(path)}: expected 'key: value' lines, found {type(content).__name__}")
+    if _expanded(content, {}) > LARGEST_YAML:
+        raise InputError(f"{shown(path)}: its aliases (*) stand for too much, or for themselves; write it out")
     return content
+
+
+def _expanded(node: object, known: dict[int, float]) -> float:
+    """Return how many values a part of a config holds, those of aliases wherever they stand; endless is infinite."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is counted: whoever comes back here goes in a circle
+        inside = node.values() if isinstance(node, dict) else node
+        known[id(node)] = 1 + sum(_expanded(one, known) for one in inside)
+    return known[id(node)]
 
 
 def _read_config(path: Path, overrides: Sequence[str]) -> dict:
@@ -171,7 +184,8 @@ def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
         return f"unknown key '{key}'; the nearest known one is '{near[0]}' (known: {', '.join(known)})"
     if problem["type"] == "missing":
         return f"key '{key}' is missing"
-    return f"key '{key}': {problem['msg'][0].lower()}{problem['msg'][1:]} (got {reprlib.repr(problem['input'])})"
+    reason = problem["msg"].removeprefix("Value error, ")
+    return f"key '{key}': {reason[0].lower()}{reason[1:]} (got {reprlib.repr(problem['input'])})"
 
 
 def find_config(path: str | Path, below: str = "") -> Path:

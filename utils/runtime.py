@@ -21,16 +21,19 @@ LONGEST_MESSAGE = 600  # characters; a name in a file may be as long as the file
 BAD_NAME = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}  # a path that cannot be meant
 
 
-class InputError(Exception):
-    """Something the user gave is not usable. The message is one line: the file or key, and the remedy."""
-
-
 def one_line(text: object) -> str:
     """Return a text as one line that does nothing to a terminal: what is not printable is written as its escape."""
     line = " ".join(str(text).split())
     if len(line) > LONGEST_MESSAGE:
         line = f"{line[:LONGEST_MESSAGE]} ..."
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+
+
+class InputError(Exception):
+    """Something the user gave is not usable. The message is one line: the file or key, and the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class _OneLine(logging.Formatter):
@@ -183,6 +186,8 @@ def home_path(path: str | Path) -> Path:
     Raises:
         InputError: the folder of somebody who is not known.
     """
+    if not str(path).strip():
+        raise InputError(f"'{path}' is no file name")
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -1,11 +1,14 @@
 """Comparison of motifs with a database as MEME's Tomtom does it (Gupta et al. 2007, doi:10.1186/gb-2007-8-2-r24)."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import false_discovery_control
 
 from utils.motif import Motif, consensus
+from utils.runtime import InputError, shown
 from utils.sequence import decode
 
 COLUMNS = [
@@ -93,6 +96,33 @@ def _compare(
     finally:
         torch.set_num_threads(threads)
     return p.astype(np.float64), offset, overlap
+
+
+def read_matches(path: Path) -> pd.DataFrame:
+    """Read a table of matches; names are taken as they stand.
+
+    Raises:
+        InputError: not such a table.
+    """
+    again = "match again with --overwrite"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{shown(path)}: not a readable table; {again}") from None
+    rows = [line.split("\t") for line in text.split("\n") if line and not line.startswith("#")]
+    if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise InputError(f"{shown(path)}: not a Tomtom table; {again}")
+    table = pd.DataFrame(rows[1:], columns=COLUMNS, dtype=object)
+    try:
+        for column in ("p-value", "E-value", "q-value"):
+            table[column] = table[column].astype(float)
+        for column in ("Optimal_offset", "Overlap"):
+            table[column] = table[column].astype(int)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{shown(path)}: not a Tomtom table ({error}); {again}") from None
+    if not (table[["p-value", "E-value", "q-value"]] >= 0).all(axis=None) or not (table["q-value"] <= 1).all():
+        raise InputError(f"{shown(path)}: holds a value that is no probability; {again}")
+    return table
 
 
 def compile_kernel() -> None:

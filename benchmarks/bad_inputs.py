@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     make_project(HERE)
     good = files_of(HERE)
     cases = all_cases(HERE, arguments.seed)
-    cases = [case for case in cases if arguments.only in case.name]
+    cases = [case for case in cases if any(word in case.name for word in arguments.only.split(","))]
     chosen = random.Random(arguments.seed).sample(cases, max(1, round(arguments.share * len(cases))))
     counts: Counter[str] = Counter()
     failed, most, longest = [], 0, 0.0
@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: %(default)s)")
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn (default: all)")
-    parser.add_argument("--only", default="", help="cases with this in their name")
+    parser.add_argument("--only", default="", help="cases with one of these words (commas between them) in their name")
     parser.add_argument("--list", action="store_true", help="print every case, not only those that failed")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -45,7 +45,7 @@ def make_project(root: Path) -> None:
     write_yaml(root / "configs" / "datasets" / "toy_motifs.yaml", name)
     every = {"clusters": ("generate_dataset.motif_database", ["--config", "configs/datasets/toy_motifs.yaml"])}
     every |= commands(3, 2)
-    del every["discovery, 2 processes"]
+    del every["discovery in 2"]
     every["evaluation"] = ("half_life.evaluate", ["--config", "configs/training/toy.yaml"])
     every["statistics"] = ("motif_discovery.summarize", ["--config", "configs/interpreting/toy.yaml", "--layers", "3"])
     for module in (*MORE, *(module for module, _ in every.values())):

@@ -194,7 +194,7 @@ INPUTS = {
     "data set": ["data/toy.csv", "configs/datasets/toy.yaml"],
     "training": ["data/toy.h5", "configs/models/toy.yaml"],
     "discovery": ["model_weights/toy-best.pth", "data/toy.meme"],
-    "discovery, 2 processes": ["model_weights/toy-best.pth", "configs/models/toy.yaml"],
+    "discovery in 2": ["model_weights/toy-best.pth", "configs/models/toy.yaml"],
     "scan": ["data/toy.h5", "model_weights/toy-best.pth"],
     "contribution": ["motif_contribution/maxact_from_trainSet/toy/conv2.h5"],
     "fragments": ["motif_contribution/maxact_from_trainSet/toy/conv3.h5"],
@@ -214,16 +214,27 @@ def disturb(arguments: argparse.Namespace) -> int:
     for module, _ in every.values():
         importlib.import_module(module)
     chosen = arguments.stages.split(",") if arguments.stages else list(every)
-    before = files_of(HERE)
-    print(f"{'stage':24s} {'seconds':>7s} {'kills':>6s} {'over':>5s} {'disk':>5s} {'gone':>5s} {'twice':>5s} failures")
-    for number, (name, command) in enumerate(every.items()):
-        last = name == "discovery"  # its files are those of 2 processes too
+    unknown = set(chosen) - set(every)
+    if unknown:
+        raise SystemExit(f"stages are {', '.join(every)}; not {', '.join(unknown)}")
+    before, left = files_of(HERE), list(chosen)
+    undiscovered = before
+    print(f"{'stage':16s} {'seconds':>7s} {'kills':>6s} {'over':>5s} {'disk':>5s} {'gone':>5s} {'twice':>5s} failures")
+    for name, command in every.items():
+        if not left:
+            break
+        if name == "discovery":
+            undiscovered = before
+        if name == "discovery in 2":  # makes what one process made, from the same files
+            if name not in chosen:
+                continue
+            before = undiscovered
         stage = Stage(HERE, name, command, before)
-        if not last:
-            before = stage.after
+        before = stage.after
         if name not in chosen:
             continue
-        share = (end - time.monotonic()) / (len(every) - number)
+        share = (end - time.monotonic()) / len(left)
+        left.remove(name)
         if "disk" in arguments.tests:
             stage.disk()
         if "read-only" in arguments.tests:
@@ -239,7 +250,7 @@ def disturb(arguments: argparse.Namespace) -> int:
         row = [counts["kills"], counts["over before the kill"], counts["full disks"] + counts["read-only"]]
         row += [counts["vanished inputs"], counts["pairs of runs"]]
         print(
-            f"{name:24s} {stage.seconds:7.1f} {row[0]:6d} {row[1]:5d} {row[2]:5d} {row[3]:5d} {row[4]:5d} "
+            f"{name:16s} {stage.seconds:7.1f} {row[0]:6d} {row[1]:5d} {row[2]:5d} {row[3]:5d} {row[4]:5d} "
             f"{len(stage.failures)}", flush=True,
         )  # fmt: skip
         restore(HERE, before)

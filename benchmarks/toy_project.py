@@ -86,7 +86,7 @@ def commands(top: int, neurons: int) -> dict[str, tuple[str, list[str]]]:
         "data set": ("generate_dataset.build", config("datasets")),
         "training": ("half_life.train", config("training")),
         "discovery": ("motif_discovery.discover", discovery),
-        "discovery, 2 processes": ("motif_discovery.discover", [*discovery, "--processes", "2"]),
+        "discovery in 2": ("motif_discovery.discover", [*discovery, "--processes", "2"]),
         "scan": ("motif_contribution.scan", [*config("interaction"), *layers]),
         "contribution": ("motif_contribution.contribution", [*config("interaction"), *layers]),
         "fragments": ("motif_interaction.fragments", [*fragments, "--neurons", f"1-{neurons}"]),

@@ -102,14 +102,18 @@ def read_clusters(path: Path) -> pd.DataFrame:
     again = "make it with python -m generate_dataset.motif_database"
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such table of clusters; {again}")
-    with path.open(encoding="utf-8", newline="") as handle:
-        lines = [row for row in csv.reader(handle, delimiter="\t") if row and not row[0].startswith("# settings: ")]
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            rows = csv.reader(handle, delimiter="\t")
+            lines = [row for row in rows if row and not row[0].startswith("# settings: ")]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{shown(path)}: not a readable table ({error}); {again}") from None
     header = lines[0] if lines else []
     columns = ["motif", "cluster", "cluster_name"]
     if not set(columns) <= set(header) or any(len(row) != len(header) for row in lines):
         raise InputError(f"{shown(path)}: not a table of clusters (columns {', '.join(columns)}); {again}")
     table = pd.DataFrame(lines[1:], columns=header)[columns]
-    if not table["cluster"].str.fullmatch(r"\d+").all():
+    if not table["cluster"].str.fullmatch(r"\d{1,9}").all():
         raise InputError(f"{shown(path)}: column 'cluster' holds something other than numbers; {again}")
     return table.astype({"cluster": int})
 

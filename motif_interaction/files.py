@@ -6,6 +6,7 @@ import pandas as pd
 import yaml
 
 from motif_interaction.pairs import Pair
+from utils.config import NOT_YAML
 from utils.interpretation_settings import Interpretation
 from utils.runtime import InputError, fingerprint, shown, write_text
 from utils.scan import scan_facts
@@ -90,11 +91,14 @@ def read_fragments(work: Interpretation, layer: int, neuron: int) -> dict[int, i
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         fragments = {int(name.removeprefix("Seq").rpartition("_")[0]): int(start) for name, start in content.items()}
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+    except (*NOT_YAML, AttributeError, OverflowError):
         raise InputError(f"{shown(path)}: not lines such as 'Seq9510_0: 86'; {again} --overwrite") from None
-    wrong = [row for row in fragments if not 0 <= row < len(work.messages)]
-    if wrong:
-        raise InputError(f"{shown(path)}: Seq{wrong[0]}_0 is not one of {len(work.messages)} messages; {again}")
+    field, length = work.checkpoint.model.receptive_field(layer), work.messages.codes.shape[1]
+    for row, start in fragments.items():
+        if not 0 <= row < len(work.messages):
+            raise InputError(f"{shown(path)}: Seq{row}_0 is not one of {len(work.messages)} messages; {again}")
+        if not 0 <= start <= length - field:
+            raise InputError(f"{shown(path)}: Seq{row}_0: {start} is no window of {length} nt; {again} --overwrite")
     return fragments
 
 

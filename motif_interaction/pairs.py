@@ -24,6 +24,7 @@ from utils.tomtom import read_matches, tomtom
 
 SHORTEST, LONGEST = 4, 12  # nt of a word
 FEWEST_BITS, MOST_BITS = 6.0, 12.0  # of a word
+MOST_LETTERS = 240  # of the words of a pair, which name its folder
 MOST_PAIRS = 8  # derived from one neuron: those of the most sequences
 
 
@@ -85,6 +86,9 @@ def read_labels(path: Path, receptive_field: int, database: Sequence[matrices.Mo
                 raise InputError(f"{where}: {key} is {words!r}; write a list of words such as [UGUANA]")
             words = tuple(dict.fromkeys(read_word(word, f"{where}: {key}") for word in words))
             motifs.append(Motif(words))
+        letters = sum(len(motif.text) for motif in motifs)
+        if letters > MOST_LETTERS:
+            raise InputError(f"{where}: its words have {letters} letters together, more than {MOST_LETTERS}")
         total = sum(min(map(len, motif.words)) for motif in motifs)
         if total > receptive_field:
             raise InputError(f"{where}: the two motifs are {total} nt, longer than the fragment of {receptive_field}")

@@ -11,7 +11,7 @@ import numpy as np
 from report.settings import Work
 from utils.data import SPLITS
 from utils.hdf5 import UNREADABLE, Damaged, require_stored
-from utils.runtime import InputError, file_sha256, shown
+from utils.runtime import InputError, file_sha256, one_line, shown
 
 PACKAGES = ("torch", "numpy", "pandas", "h5py", "scipy", "scikit-learn", "memelite", "Jinja2")
 
@@ -68,9 +68,9 @@ def dataset_facts(work: Work) -> dict:
 def _stored_facts(path: Path) -> dict:
     facts: dict = {}
     with h5py.File(path, "r") as file:
-        facts["label"] = str(file.attrs.get("label_name", "label"))
-        facts["tracks"] = [str(one) for one in file.attrs.get("tracks", [])]
-        facts["sources"] = [str(one) for one in np.atleast_1d(file.attrs.get("source", []))]
+        facts["label"] = one_line(file.attrs.get("label_name", "label"))
+        facts["tracks"] = [one_line(one) for one in np.atleast_1d(file.attrs.get("tracks", []))]
+        facts["sources"] = [one_line(one) for one in np.atleast_1d(file.attrs.get("source", []))]
         facts["splits"] = []
         for name in SPLITS:
             if f"{name}_label" in file:

@@ -139,8 +139,9 @@ class Work:
 
 
 def _read_clusters(path: Path) -> dict[str, str]:
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     try:
+        text = path.read_text(encoding="utf-8")
+        lines = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
         motif, cluster = lines[0].index("motif"), lines[0].index("cluster_name")
         return {line[motif]: line[cluster] for line in lines[1:]}
     except (IndexError, ValueError):

@@ -51,8 +51,8 @@ def _written(value: str, info: pydantic.ValidationInfo) -> str:
 
 Seed = Annotated[int, pydantic.Field(ge=0)]
 OutputFolder = Annotated[str, pydantic.AfterValidator(_written)]  # that a script writes into
-OutputData = Annotated[str, pydantic.Field(pattern=r"^$|[^/.][^/]*\.h5$"), pydantic.AfterValidator(_written)]
-OutputWeights = Annotated[str, pydantic.Field(pattern=r"^$|[^/.][^/]*\.pth$"), pydantic.AfterValidator(_written)]
+OutputData = Annotated[OutputFolder, pydantic.Field(pattern=r"^$|(^|/)[A-Za-z0-9_][^/]*\.h5$")]
+OutputWeights = Annotated[OutputFolder, pydantic.Field(pattern=r"^$|(^|/)[A-Za-z0-9_][^/]*\.pth$")]
 
 
 class NetworkSettings(Settings):

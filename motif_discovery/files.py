@@ -17,6 +17,8 @@ from utils.motif import Motif, segments, to_ppm, write_meme
 from utils.neuron_motif import PART_COLUMNS, read_parts
 from utils.runtime import InputError, shown, write_text
 
+COLUMNS = tomtom.COLUMNS  # of a table of matches
+
 
 @dataclass(frozen=True)
 class Sample:

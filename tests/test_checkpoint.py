@@ -184,7 +184,8 @@ def test_weights_that_are_not_numbers_are_an_error(tmp_path, one_line, value):
 @pytest.mark.parametrize(
     ("key", "value"),
     [("channels", 10**6), ("num_layers", 10**9), ("kernel_size", 10**6), ("num_targets", 10**9), ("in_channels", 5),
-     ("padding", 10**6), ("padding", -1), ("channels", "many")],
+     ("padding", 10**6), ("padding", -1), ("channels", "many"), ("padding", 1.5), ("ln_epsilon", "x"),
+     ("dropout", float("nan")), ("bn_momentum", -1)],
 )  # fmt: skip
 def test_a_network_of_another_size_than_its_weights_takes_no_memory(tmp_path, one_line, key, value):
     failure(saved(tmp_path / "toy.pth", model=lambda arguments: arguments | {key: value}), one_line)

@@ -16,6 +16,7 @@ from motif_discovery.demixing import Part
 from motif_discovery.files import Sample
 from motif_discovery.settings import Discovery
 from tests.toy import seeded_model
+from utils import config
 from utils.checkpoint import save_checkpoint
 from utils.motif import Motif, information, write_meme
 from utils.runtime import InputError
@@ -33,6 +34,7 @@ def workplace(tmp_path, monkeypatch):
     """Return what writes a figure config of a toy model whose results lie in a folder of their own."""
     monkeypatch.setattr(settings, "HERE", tmp_path / "results")
     monkeypatch.setattr(contribution, "RESULTS", tmp_path / "contribution")
+    monkeypatch.setattr(config, "is_below_root", lambda path: True)  # a config may not write into a folder of a test
     save_checkpoint(tmp_path / "toy.pth", seeded_model(2, 4), {})
     for name in ("toy", "toy_2"):
         described = {"name": name, "checkpoint": str(tmp_path / "toy.pth"), "dataset": str(tmp_path / "none.h5")}

@@ -176,6 +176,9 @@ def load_checkpoint(
         for key in SIZES:  # before a network of another size takes memory
             if arguments.get(key, sizes[key]) != sizes[key]:
                 raise ValueError(f"it says {key} = {arguments[key]!r}, but its tensors have {sizes[key]}")
+        for key, value in arguments.items():
+            if key != "readout" and not (isinstance(value, int | float) and 0 <= value < math.inf):
+                raise ValueError(f"it says {key} = {value!r}")
         model = Predictor(**arguments)
         model.load_state_dict(state)
         _require_training(training, sizes["num_targets"])

@@ -242,7 +242,9 @@ class Trainer:
         self.optimizer.load_state_dict(content["optimizer"])
         self.schedule.load_state_dict(content["schedule"])
         self.epoch, self.log = int(content["epoch"]), list(content["log"])
-        self.best_loss, self.best_epoch = content["best_loss"], content["best_epoch"]
+        self.best_loss, self.best_epoch = float(content["best_loss"]), int(content["best_epoch"])
+        if not 1 <= self.best_epoch <= self.epoch == len(self.log):
+            raise ValueError("epochs that its log has not")
         self.best_state = content["best_state"]
         slope, intercept = content["best_level"]
         self.best_level = np.array(slope), np.array(intercept)

@@ -89,8 +89,6 @@ def read_table(path: Path) -> dict[str, PublicFile]:
             raise InputError(f"{where}: '{file.name}' is no plain file name or stands twice; give another one")
         if not re.fullmatch(rf"{UNKNOWN}|sha256:[0-9a-f]{{64}}|md5:[0-9a-f]{{32}}", file.checksum):
             raise InputError(f"{where}: checksum '{file.checksum}'; give sha256:HEX, md5:HEX or {UNKNOWN}")
-        if not file.archive and not file.address.startswith(("https://", "http://", "ftp://")):
-            raise InputError(f"{where}: address '{file.address}'; give one that begins with https://, http:// or ftp://")
         if file.archive and file.archive not in files:
             raise InputError(f"{where}: address '{file.address}' is no URL and names no file of an earlier line")
         files[file.name] = file

@@ -80,7 +80,7 @@ def read_sample(path: Path) -> Sample:
     try:
         shapes = {"sequence": ("n", "field"), "activation": ("n",), "population": (BINS,)}
         found = read_arrays(path, shapes, {"maximum": float}, optional=("population",))
-        if found["sequence"].max(initial=0) > 3:
+        if not np.isin(found["sequence"], np.arange(4)).all():
             raise Damaged("'sequence' holds other numbers than 0 to 3")
     except Damaged as error:
         raise InputError(f"{shown(path)}: damaged sample ({error}); sample again with --overwrite") from None

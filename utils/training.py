@@ -241,7 +241,7 @@ class Trainer:
         self.average.load_state_dict(content["average"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.schedule.load_state_dict(content["schedule"])
-        self.epoch, self.log = int(content["epoch"]), list(content["log"])
+        self.epoch, self.log = int(content["epoch"]), [dict(row) for row in content["log"]]
         self.best_loss, self.best_epoch = float(content["best_loss"]), int(content["best_epoch"])
         if not 1 <= self.best_epoch <= self.epoch == len(self.log):
             raise ValueError("epochs that its log has not")

@@ -91,6 +91,13 @@ def test_what_compresses_best_is_read(tmp_path):
     assert read_arrays(tmp_path / "a.h5", {"x": (10**7,)})["x"].sum() == 0
 
 
+def test_what_is_no_file_is_damaged(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("nothing", "pipe", "."):
+        with pytest.raises(Damaged):
+            read(tmp_path / name)
+
+
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_file_is_damaged(good, share):
     content = good.read_bytes()

@@ -118,7 +118,6 @@ def write_dataset(path: str | Path, splits: Mapping[str, Split], attributes: Map
 
 def _read_codes(stored: h5py.Dataset, where: str) -> np.ndarray:
     """Return codes (n, length) of a stored sequence array, whatever its number type, block by block."""
-    require_stored(stored, where)
     if stored.ndim != 3 or not 4 <= stored.shape[1] <= 8 or not stored.shape[2]:
         raise InputError(f"{where}: shape {stored.shape}; expected (n, 4 to 8 tracks, length)")
     require_size(stored.shape[0], stored.shape[2], where)
@@ -148,7 +147,7 @@ def read_split(path: str | Path, name: str) -> Split:
                 raise InputError(
                     f"{shown(path)}: key '{missing[0]}' is missing; it holds {', '.join(file) or 'nothing'}"
                 )
-            for key in ("label", "length", "id"):
+            for key in ("sequence", "label", "length", "id"):
                 if f"{name}_{key}" in file:
                     require_stored(file[f"{name}_{key}"], f"{name}_{key}")
             stored = file[f"{name}_sequence"]

@@ -71,6 +71,8 @@ def read_arrays(
     """
     found: dict = {}
     lengths: dict[str, int] = {}
+    if not Path(path).is_file():  # a pipe would be waited for
+        raise Damaged("no file")
     try:
         with h5py.File(path, "r") as file:
             for name, shape in shapes.items():

@@ -121,7 +121,7 @@ def read_match_names(path: Path, q_threshold: float) -> dict[str, str]:
     """
     if not path.is_file():
         return {}
-    table = read_matches(path)
+    table = read_matches(path, ("Query_ID", "Target_ID", "q-value"))
     table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
     return dict(zip(table["Query_ID"], table["Target_ID"], strict=True))
 

@@ -104,7 +104,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 PART = ".part-"  # how the names of unfinished files begin
-_tidied: set[str] = set()  # folders in which this process has looked for leftovers
+_tidied: set[tuple[int, str]] = set()  # process and folder in which it has looked for leftovers
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
 
     Who gets the lock alone knows that every unfinished file in the folder is of a run that was killed.
     """
-    place = str(folder.resolve())
+    place = os.getpid(), str(folder.resolve())
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # BlockingIOError: others write here; else no locks on this file system

@@ -1,5 +1,6 @@
 """Comparison of motifs with a database as MEME's Tomtom does it (Gupta et al. 2007, doi:10.1186/gb-2007-8-2-r24)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +99,8 @@ def _compare(
     return p.astype(np.float64), offset, overlap
 
 
-def read_matches(path: Path) -> pd.DataFrame:
-    """Read a table of matches; names are taken as they stand.
+def read_matches(path: Path, needed: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    """Read the columns that are needed of a table of matches, by their names; cells are taken as they stand.
 
     Raises:
         InputError: not such a table.
@@ -110,18 +111,18 @@ def read_matches(path: Path) -> pd.DataFrame:
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{shown(path)}: not a readable table; {again}") from None
     rows = [line.split("\t") for line in text.split("\n") if line and not line.startswith("#")]
-    if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    header = rows[0] if rows else []
+    if len(set(header)) < len(header) or not set(needed) <= set(header) or any(len(row) != len(header) for row in rows):
         raise InputError(f"{shown(path)}: not a Tomtom table; {again}")
-    table = pd.DataFrame(rows[1:], columns=COLUMNS, dtype=object)
+    table = pd.DataFrame(rows[1:], columns=header, dtype=object)[list(needed)]
+    kinds = {"p-value": float, "E-value": float, "q-value": float, "Optimal_offset": int, "Overlap": int}
     try:
-        for column in ("p-value", "E-value", "q-value"):
-            table[column] = table[column].astype(float)
-        for column in ("Optimal_offset", "Overlap"):
-            table[column] = table[column].astype(int)
+        table = table.astype({column: kind for column, kind in kinds.items() if column in needed})
     except (ValueError, OverflowError) as error:
         raise InputError(f"{shown(path)}: not a Tomtom table ({error}); {again}") from None
-    if not (table[["p-value", "E-value", "q-value"]] >= 0).all(axis=None) or not (table["q-value"] <= 1).all():
-        raise InputError(f"{shown(path)}: holds a value that is no probability; {again}")
+    for column in ("p-value", "q-value"):
+        if column in needed and not table[column].between(0, 1).all():
+            raise InputError(f"{shown(path)}: '{column}' holds a value that is no probability; {again}")
     return table
 
 

@@ -133,14 +133,14 @@ def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.
     Raises:
         InputError: a layer has no scan of this checkpoint and data set.
     """
+    scans = {layer: read_scan(work, layer) for layer in layers}
     with one_at_a_time(RESULTS / f".lock-{work.name}", f"contributions of {work.name}"):
-        return _run(work, layers, overwrite)
+        return _run(work, scans, overwrite)
 
 
-def _run(work: Interpretation, layers: list[int], overwrite: bool) -> pd.DataFrame:
+def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.DataFrame:
     name, settings = work.name, work.settings
     path = table_path(work)
-    scans = {layer: read_scan(work, layer) for layer in layers}
     for layer in [] if overwrite else layers_to_keep(path, work):
         scans.setdefault(layer, read_scan(work, layer))
     y_hat = predictions(work, RESULTS / f"{name}_predictions.h5", overwrite)

@@ -14,7 +14,7 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "contribution": (
             "Contribution",
             "Positive: the prediction is higher in messages that activate the neuron; negative: lower; neutral: the "
-            "difference is not significant; else why there was no test.",
+            "difference is not significant or the effect too small; else why there was no test.",
         ),
         "effect": (
             "Effect",

@@ -8,7 +8,8 @@ import torch
 
 from motif_discovery.bins import BINS, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
-from motif_discovery.gradient import GradientSampler, _tilted
+from motif_discovery.gradient import GradientSampler
+from motif_discovery.proposals import tilted
 from motif_discovery.sample import chosen_sampler
 from motif_discovery.settings import DiscoverySettings, open_discovery
 from tests.toy import pair_model, seeded_model, word_model
@@ -83,7 +84,7 @@ def test_neurons_that_never_fire_have_no_sample():
 def test_tilted_bases_have_the_expected_effect():
     d = torch.randn(6, 4, 10, generator=torch.Generator().manual_seed(1))
     gap = torch.tensor([-6.0, -2.0, 0.0, 1.0, 4.0, 1000.0])
-    share = _tilted(d, gap)
+    share = tilted(d, gap)
     assert torch.allclose(share.sum(dim=-2), torch.ones(6, 10))
     expected = (share * d).sum(dim=(-2, -1))
     assert torch.allclose(expected[:5], gap[:5], atol=0.05)

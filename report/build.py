@@ -44,7 +44,7 @@ def write_downloads(work: Work, messages: Messages, found: Findings, folder: Pat
         list(found.contributions.values()),
         found.thresholds,
     )
-    motifs = write_motifs(work, folder, found.cards)
+    motifs = write_motifs(folder, found.cards)
     located = [
         layer
         for layer in work.layers
@@ -56,7 +56,7 @@ def write_downloads(work: Work, messages: Messages, found: Findings, folder: Pat
     ]
     return [
         ("Tables", "CSV; what is missing is an empty cell.", tables),
-        ("Motifs", "MEME format; the segments of all parts of a neuron are on its page.", motifs),
+        ("Motifs", "MEME format; the segments of all parts of a neuron are saved from its page.", motifs),
         ("Fragments", "BED: message, start and end counted from 0, neuron.", [one for one in fragments if one]),
     ]
 
@@ -79,6 +79,7 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     found = gather(work, messages, cache)
     site.assets()
     groups = write_downloads(work, messages, found, folder)
+    site.files |= {folder / name for _, _, files in groups for name, _ in files}
     neurons_page(site, work, found)
     motifs_page(site, work, found)
     interactions_page(site, work, found)

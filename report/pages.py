@@ -13,28 +13,32 @@ from report.downloads import REFERENCES
 from report.firing import HISTOGRAM
 from report.gather import Findings
 from report.methods import methods
+from report.neurons import logo_text
 from report.pair_charts import kind_of, pair_charts, pair_map
 from report.settings import Work
 from report.site import Site, sign
-from report.tables import read_predictions
+from report.tables import in_order, read_predictions
 from utils.page import number
 from utils.runtime import fingerprint
 
 STEPS = ("< 0.1", "0.1", "0.2", "0.5", "0.8")  # of the colour of an effect, as report.site.size has them
-MESSAGE_COLUMNS = (
-    ("Message", "id", "name"), ("Intact", "intact", "number"), ("A scrambled", "a", "number"),
-    ("B scrambled", "b", "number"), ("Both scrambled", "both", "number"), ("eps", "eps", "size"),
-    ("eps of control", "control", "size"), ("Spacing", "spacing", "number"),
+MESSAGE_COLUMNS = (  # key of the help, of the list, of the table of predictions, and kind
+    ("of_pair", "id", "id", "name"), ("intact", "intact", "original", "number"),
+    ("scrambled_a", "a", "scr_a", "number"), ("scrambled_b", "b", "scr_b", "number"),
+    ("scrambled_both", "both", "scr_ab", "number"),
+    ("own_eps", "eps", "eps", "size"), ("own_control", "control", "control_eps", "size"),
+    ("own_spacing", "spacing", "spacing", "number"),
 )  # fmt: skip
-COLUMN_OF = {
-    "id": "id", "intact": "original", "a": "scr_a", "b": "scr_b", "both": "scr_ab", "eps": "eps",
-    "control": "control_eps", "spacing": "spacing",
+DECIDED = {
+    "single effects": "a single effect is not significant, or their signs differ", "q": "eps is not significant",
+    "control": "eps is not beyond that of random stretches", "all": "it passed every rule",
+    "smallest_eps": "eps is too small a share of the single effects",
 }  # fmt: skip
 
 
 def logo_of(columns: str, first: int = 1, segments: Sequence[Sequence[int]] = ()) -> dict:
     """Return what logo.js draws."""
-    return {"columns": columns, "first": first, "segments": [list(one[:2]) for one in segments]}
+    return {"columns": logo_text(columns), "first": first, "segments": [list(one[:2]) for one in segments]}
 
 
 def model_page(site: Site, work: Work, found: Findings) -> None:
@@ -75,6 +79,7 @@ def motifs_page(site: Site, work: Work, found: Findings) -> None:
         row["text"] = " ".join([row["name"], row["alt"], row["cluster"], *row["members"]]).lower()
     site.page(
         "motifs.html", "motifs.html", "", "motifs", rows=found.motifs, logos=logos, clustered=bool(work.clusters),
+        cluster_command=overview.cluster_command(work) if work.databases else "",
         q_threshold=work.discovery.q_threshold, first_command=overview.commands(work, 2)["motifs"],
     )  # fmt: skip
 
@@ -85,7 +90,7 @@ def interactions_page(site: Site, work: Work, found: Findings) -> None:
     started = [one["layer"] for one in found.status if one["started"] and one["layer"] not in layers]
     called = sum(kind_of(pair["class"]) in ("synergistic", "antagonistic") for pair in found.pairs)
     site.page(
-        "interactions.html", "interactions.html", "", "interactions", pairs=found.pairs,
+        "interactions.html", "interactions.html", "", "interactions", pairs=in_order(found.pairs),
         tested=sum(bool(pair["class"]) for pair in found.pairs), called=called,
         classes=sorted({pair["class"] for pair in found.pairs}),
         maps=[
@@ -128,7 +133,7 @@ def _neuron_page(site: Site, work: Work, context: dict, key: str) -> None:
     card, facts, firing = context["card"], context["facts"], context["firing"]
     parts = listed_parts(facts)
     best = [logo_of(card["columns"], card["first"])] if card["columns"] else [None]
-    logos = best + [logo_of(part["columns"], 1, part["segments"]) for part in parts]
+    logos = best + [logo_of(part["columns"], 1, part["segments"]) | _quality(part) for part in parts]
     card["logo"] = 0 if card["columns"] else None
     site.page(
         f"neurons/{card['name']}.html", "neuron.html", key, "neurons",
@@ -143,6 +148,13 @@ def _neuron_page(site: Site, work: Work, context: dict, key: str) -> None:
             "tree": demixing_tree(parts),
         },
     )  # fmt: skip
+
+
+def _quality(part: dict) -> dict:
+    """Return what the script writes of a part as MEME: its branches, its sequences, and how good it is."""
+    ratio, drawn = ("nan" if part[key] is None else f"{part[key]:.3g}" for key in ("ratio", "drawn"))
+    said = f"activation={part['maximum']:.4g};consensus_ratio={ratio};drawn_ratio={drawn};copies={part['copies']}"
+    return {"path": part["path"], "sites": part["size"], "quality": said}
 
 
 def _bins(facts: dict) -> str:
@@ -189,6 +201,8 @@ def _positions(firing: dict | None) -> str:
 def pair_pages(site: Site, work: Work, found: Findings) -> None:
     """Write the page of every pair that changed."""
     for pair in tqdm(found.pairs, desc="pages of pairs", mininterval=0.5, disable=None):
+        if not pair["page"]:
+            continue
         name = f"pairs/{pair['page']}"
         files = state_of(work.predictions(str(pair["task"]), str(pair["motif_a"]), str(pair["motif_b"])))
         key = fingerprint(look=site.look, pair=pair, files=files)
@@ -197,7 +211,7 @@ def pair_pages(site: Site, work: Work, found: Findings) -> None:
         rows = read_predictions(work, pair)
         site.page(
             name, "pair.html", key, "interactions", pair=pair, rows=rows, charts=pair_charts(pair, rows),
-            columns=MESSAGE_COLUMNS, keys=COLUMN_OF,
+            columns=MESSAGE_COLUMNS, decided=DECIDED.get(pair.get("decided_by"), ""),
         )  # fmt: skip
 
 

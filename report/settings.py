@@ -1,5 +1,7 @@
 """What a report is of: the model that a config names, the settings of each stage, and where its files lie."""
 
+import itertools
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,24 +120,31 @@ class Work:
                 return path
         return None
 
+    @property
+    def databases(self) -> list[Path]:
+        """The motif databases."""
+        names = self.discovery.motif_database
+        return [self.path(name) for name in ([names] if isinstance(names, str) else names)]
+
     @cached_property
     def database(self) -> dict[str, Motif]:
         """The motifs of the databases that are there, by name."""
-        names = self.discovery.motif_database
-        paths = [self.path(name) for name in ([names] if isinstance(names, str) else names)]
-        return {motif.name: motif for path in paths if path.is_file() for motif in read_meme(path)}
+        return {motif.name: motif for path in self.databases if path.is_file() for motif in read_meme(path)}
 
     @cached_property
     def clusters(self) -> dict[str, str]:
-        """The name of the cluster of each database motif, from the tables beside the databases that have one."""
-        names = self.discovery.motif_database
-        found: dict[str, str] = {}
-        for name in [names] if isinstance(names, str) else names:
-            path = self.path(name)
-            table = path.with_name(f"{path.name.split('.')[0]}_clusters.tsv")
-            if table.is_file():
-                found |= _read_clusters(table)
-        return found
+        """The name of the cluster of each database motif that shares it with another one.
+
+        From the tables beside the databases; without one from the first in ``data/`` that is of exactly these motifs.
+        """
+        beside = [path.with_name(f"{path.name.split('.')[0]}_clusters.tsv") for path in self.databases]
+        tables = [_read_clusters(table) for table in beside if table.is_file()]
+        if not tables:
+            others = map(_read_clusters, sorted((self.root / "data").glob("*_clusters.tsv")))
+            tables = list(itertools.islice((one for one in others if one.keys() == self.database.keys()), 1))
+        found = {motif: cluster for table in tables for motif, cluster in table.items()}
+        members = Counter(found.values())
+        return {motif: cluster for motif, cluster in found.items() if members[cluster] > 1}
 
 
 def _read_clusters(path: Path) -> dict[str, str]:

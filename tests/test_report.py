@@ -15,11 +15,11 @@ from report.cards import demixing_tree
 from report.charts import icicle, ticks
 from report.firing import best_places, expected_regions, pieces, regions
 from report.motifs import agreement
-from report.neurons import columns_text, ppm_of
+from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.pair_charts import box
 from report.site import data, size
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
-from utils.motif import read_meme
+from utils.motif import information, read_meme
 from utils.runtime import ROOT, InputError
 from utils.sequence import encode, iupac_ppm
 
@@ -69,6 +69,20 @@ def test_probabilities_come_back_from_their_text():
     ppm = np.random.default_rng(1).dirichlet(np.ones(4), 9).T
     np.testing.assert_allclose(ppm_of(columns_text(ppm)), ppm, atol=2e-3)
     assert columns_text(np.array([[1.0], [0.0], [0.0], [0.0]])) == "zz000000"
+
+
+def test_the_text_of_a_logo_is_short_and_exact_enough():
+    ppm = np.array([[0.01, 0.25, 0.0], [0.97, 0.25, 0.0], [0.01, 0.25, 1.0], [0.01, 0.25, 0.0]])
+    assert logo_text(columns_text(ppm)) == "CAG" + "999" + "HHH" + "000"  # 0.1 and 0.5 of 86
+    ppm = np.random.default_rng(1).dirichlet(np.full(4, 0.2), 500).T
+    text = logo_text(columns_text(ppm))
+    largest, others = text[:500], [LEVELS.index(one) / 86 for one in text[500:]]
+    read = np.zeros((4, 500))
+    for column, letter in enumerate(largest):
+        rest = [base for base in range(4) if base != "ACGU".index(letter)]
+        read[rest, column] = np.square(others[3 * column : 3 * column + 3])
+        read["ACGU".index(letter), column] = 1 - read[:, column].sum()
+    np.testing.assert_allclose(read * information(read), ppm * information(ppm), atol=0.04)
 
 
 def test_regions_of_a_message():
@@ -135,7 +149,7 @@ def test_colour_steps_and_json():
 
 def test_every_page_is_there_and_every_link_leads_somewhere(site):
     pages = pages_of(site)
-    assert len(pages) == len(PAGES) + 4 + 3
+    assert len(pages) == len(PAGES) + 4 + 2  # the pair that was measured in no message has no page
     for page in pages:
         reader = Reader(page.read_text(encoding="utf-8"))
         for link in reader.links:
@@ -187,7 +201,6 @@ def test_files_to_take_along(site, case):
     assert [motif.name for motif in read_meme(site / "motifs/conv2_best.meme")] == [
         f"conv2_neuron{i}" for i in (1, 2, 3)
     ]
-    assert len(read_meme(site / "motifs/conv2_neuron1.meme")) >= 3
     lines = [line.split("\t") for line in (site / "fragments/conv2.bed").read_text(encoding="utf-8").splitlines()]
     assert [line[1:] for line in lines] == [["5", "14", "conv2_neuron1"], ["11", "20", "conv2_neuron1"]]
     assert lines[0][0].startswith("train0_<img")  # a name without blanks
@@ -208,20 +221,64 @@ def test_clusters_stand_beside_their_motifs(tmp_path):
     assert rows[rows["kind"] == "cluster"]["neuron"].tolist() == [f"conv2_neuron{i}" for i in (1, 2, 3)]
 
 
+def test_clusters_are_found_in_data_where_they_are_of_the_same_motifs(tmp_path):
+    case = Case(tmp_path)
+    case.motifs(2, 1)
+    (tmp_path / "data").mkdir()
+    text = "The motifs of the database are in no clusters"
+    command = f"configs/datasets/motif_databases.yaml name=known 'sources=[{tmp_path}"
+    rows = {"a_clusters.tsv": ("M0", "M1", "other"), "b_clusters.tsv": ("M0", "M1", "M2", "M3")}
+    page = build(case) / "motifs.html"
+    assert text in page.read_text(encoding="utf-8")
+    assert command in Reader(page.read_text(encoding="utf-8")).text
+    for name, motifs in rows.items():
+        lines = [f"{motif}\t{'family' if motif in ('M0', 'M2') else motif}\n" for motif in motifs]
+        (tmp_path / "data" / name).write_text("motif\tcluster_name\n" + "".join(lines), encoding="utf-8")
+        build(case)
+        assert (text in page.read_text(encoding="utf-8")) == (name == "a_clusters.tsv")
+    found = pd.read_csv(page.parent / "tables/motifs.csv")
+    assert found[found["kind"] == "cluster"]["motif"].tolist() == ["family"]  # M1 and M3 are alone in theirs
+
+
 def test_only_what_changed_is_written_again(tmp_path):
     case = complete_case(tmp_path)
     site = build(case)
-    written = {page: page.stat().st_mtime_ns for page in pages_of(site)}
+
+    def times():
+        return {str(path.relative_to(site)): path.stat().st_mtime_ns for path in site.rglob("*") if path.is_file()}
+
+    written = times()
     build(case)
-    kept = [page for page in pages_of(site) if page.stat().st_mtime_ns == written[page]]
-    assert len(kept) == 7  # of neurons and pairs
+    assert {name for name, time in times().items() if time != written[name]} <= {"index.html"}  # it says when
     case.motifs(2, 1, parts=2)
-    (site / "pairs" / "conv9_pair1.html").write_text("of an earlier build")
+    for left in ("pairs/conv9_pair1.html", "motifs/conv2_neuron1.meme"):
+        (site / left).write_text("of an earlier build")
     build(case)
-    changed = [page.stem for page in pages_of(site) if page in kept and page.stat().st_mtime_ns != written[page]]
-    assert "conv2_neuron1" in changed
-    assert not [name for name in changed if name.startswith("conv2_pair")]
-    assert not (site / "pairs" / "conv9_pair1.html").exists()
+    again = times()
+    assert again.keys() == written.keys()
+    changed = {name for name in again if again[name] != written[name]} - {"index.html"}
+    assert "neurons/conv2_neuron1.html" in changed
+    assert "tables/parts.csv" in changed
+    assert not [
+        name for name in changed if name.startswith(("pairs/", "fragments/", "assets/", "interactions", "help"))
+    ]
+    assert not {"neurons/conv2_neuron3.html", "neurons/conv2_neuron4.html", "tables/interactions.csv"} & changed
+
+
+def test_a_new_stage_changes_its_own_pages(tmp_path):
+    case = Case(tmp_path)
+    for neuron in (1, 2):
+        case.motifs(2, neuron)
+    site = build(case)
+    written = {page: page.read_text(encoding="utf-8") for page in pages_of(site)}
+    assert "run_scr.sh 2 0 4 " in written[site / "neurons/conv2_neuron1.html"]
+    case.interaction(2)
+    build(case)
+    now = {page: page.read_text(encoding="utf-8") for page in pages_of(site)}
+    assert sorted(page.stem for page in now.keys() - written.keys()) == ["conv2_pair1", "conv2_pair2"]
+    assert "UGUA, GGAC" in now[site / "neurons/conv2_neuron1.html"]
+    for same in ("motifs.html", "help.html"):
+        assert now[site / same] == written[site / same]
 
 
 def test_nothing_was_run_yet(tmp_path):

@@ -153,7 +153,7 @@ def region_bars(rows: Sequence[Sequence]) -> Markup:
             f'<text x="328" y="{y + 13}">{count / total:.0%}, expected {expected:.0%}</text>'
         )
     said = "Windows in " + ", ".join(f"{name}: {count} of {total}, {part:.0%} expected" for name, count, part in rows)
-    return svg(440, 8 + 30 * len(rows), said, "".join(lines))
+    return svg(470, 8 + 30 * len(rows), said, "".join(lines))
 
 
 def icicle(parts: Sequence[dict]) -> Markup:

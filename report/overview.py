@@ -133,7 +133,9 @@ def commands(work: Work, layer: int) -> dict[str, str]:
     }
 
 
-def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, contributions: int, pairs: int) -> list:
+def stage_rows(
+    work: Work, layer: int, states: dict[int, str], scan_note: str, contributions: int, pairs: int, measured: int
+) -> list:
     """Return a row per stage of a layer: title, what is there, when it was made, and the command where it is missing.
 
     Args:
@@ -143,6 +145,7 @@ def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, c
         scan_note: what is wrong with the scan; empty where it is fine or not there.
         contributions: neurons of the layer in the table of contributions.
         pairs: pairs of the layer.
+        measured: neurons of the layer in the table of pairs, which says of those without a pair why.
     """
     neurons = range(1, work.channels + 1)
     run = commands(work, layer)
@@ -152,12 +155,12 @@ def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, c
     scanned = work.scan(layer).is_file() and not scan_note
 
     def row(title: str, count: int, of: str, paths: list[Path], command: str, problem: str = "") -> dict:
-        said = problem or (f"{count:,} {of}" if count else "")
+        said = problem or (f"{count:,} {of}" if count else "")  # nothing: not run yet
         return {"title": title, "said": said, "when": when(paths) if count else "",
                 "command": "" if count and not problem and count >= full.get(title, 1) else command}  # fmt: skip
 
     full = {"Motifs": work.channels, "Database matches": work.channels, "Contribution": work.channels,
-            "Fragments": work.channels}  # fmt: skip
+            "Fragments": work.channels, "Interactions": work.channels}  # fmt: skip
     wrong = sum(state in ("other", "damaged") for state in states.values())
     problem = f"{wrong} of other weights or damaged" if wrong else ""
     return [
@@ -169,5 +172,6 @@ def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, c
         row("Contribution", contributions, f"of {work.channels} neurons", [work.contribution()], run["contribution"]),
         row("Fragments", len(located), f"of {work.channels} neurons",
             [work.fragments(layer, one) for one in located], run["fragments"]),
-        row("Interactions", pairs, "pairs", [work.pairs(layer)], run["pairs"]),
+        row("Interactions", measured, f"of {work.channels} neurons: {pairs:,} pairs", [work.pairs(layer)],
+            run["pairs"]),
     ]  # fmt: skip

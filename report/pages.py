@@ -87,7 +87,8 @@ def motifs_page(site: Site, work: Work, found: Findings) -> None:
 def interactions_page(site: Site, work: Work, found: Findings) -> None:
     """Write the maps and the table of all pairs."""
     layers = sorted({pair["layer"] for pair in found.pairs})
-    started = [one["layer"] for one in found.status if one["started"] and one["layer"] not in layers]
+    started = [one["layer"] for one in found.status if one["started"] and not work.pairs(one["layer"]).is_file()]
+    without = [one for one in work.layers if work.pairs(one).is_file() and one not in layers]
     called = sum(kind_of(pair["class"]) in ("synergistic", "antagonistic") for pair in found.pairs)
     site.page(
         "interactions.html", "interactions.html", "", "interactions", pairs=in_order(found.pairs),
@@ -97,6 +98,7 @@ def interactions_page(site: Site, work: Work, found: Findings) -> None:
             {"layer": one, "map": pair_map([pair for pair in found.pairs if pair["layer"] == one])} for one in layers
         ],
         missing=[{"layer": layer, "command": overview.commands(work, layer)["pairs"]} for layer in started],
+        without=without,
         first_command=overview.commands(work, max(work.layers) - 1)["pairs"],
     )  # fmt: skip
 
@@ -106,7 +108,6 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
     of_neuron: dict[str, list[dict]] = {}
     for pair in found.pairs:
         of_neuron.setdefault(pair["task"], []).append(pair)
-    with_pairs = {pair["layer"] for pair in found.pairs}
     names = [card["name"] for card in found.cards]
     for place, card in enumerate(tqdm(found.cards, desc="pages of neurons", mininterval=0.5, disable=None)):
         name, layer = card["name"], card["layer"]
@@ -118,7 +119,7 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
             "thresholds": found.thresholds.get(name, []),
             "pair_note": found.pair_notes.get(name, ""),
             "pairs": of_neuron.get(name, []),
-            "layer_pairs": layer in with_pairs,
+            "measured": name in of_neuron or name in found.pair_notes,
             "before": names[place - 1] if place else "",
             "after": names[place + 1] if place + 1 < len(names) else "",
             "threshold": work.interaction.threshold,

@@ -209,6 +209,28 @@ def test_files_to_take_along(site, case):
     assert "1 positive synergistic, 1 additive" in text
 
 
+def test_a_measured_layer_without_pairs_is_not_called_missing(tmp_path):
+    case = complete_case(tmp_path)
+    path = tmp_path / "motif_interaction/results/stats/demo/conv2_motif_scramble_stats.csv"
+    table = pd.read_csv(path, comment="#").iloc[:2]
+    table[["motif_a", "motif_b", "class"]] = None
+    table["task"], table["note"] = ["conv2_neuron1", "conv2_neuron2"], "no part has two segments"
+    table.to_csv(path, index=False)
+    site = build(case)
+    text = {
+        name: Reader((site / name).read_text(encoding="utf-8")).text for name in ("index.html", "interactions.html")
+    }
+    assert "2 of 4 neurons: 0 pairs" in text["index.html"]
+    assert "bash motif_interaction/script/run_scr.sh 2 0 4 " in text["index.html"]  # for the other two
+    assert "No neuron of conv2 that was measured has a pair" in text["interactions.html"]
+    assert "run_scr.sh" not in text["interactions.html"]
+    one, other = (
+        Reader((site / f"neurons/conv2_neuron{number}.html").read_text(encoding="utf-8")).text for number in (1, 3)
+    )
+    assert "was measured: no part has two segments." in one
+    assert ("run_scr.sh" in one, "run_scr.sh" in other) == (False, True)
+
+
 def test_clusters_stand_beside_their_motifs(tmp_path):
     case = complete_case(tmp_path)
     table = "motif\tcluster_name\n" + "".join(f"{name}\tfamily {HOSTILE}\n" for name in ("M0", HOSTILE, "M2"))

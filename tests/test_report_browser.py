@@ -394,7 +394,7 @@ def test_the_keyboard_works_what_it_reaches(browser, site):
 
 
 def test_printing_gives_all_of_a_page_and_no_controls(browser, site):
-    for page in ("neurons.html", "neurons/conv2_neuron1.html", "interactions.html"):
+    for page in ("neurons.html", "neurons/conv2_neuron1.html", "motifs.html", "interactions.html", "files.html"):
         browser.resize(1300, 200)
         browser.open(site / page)
         pdf = base64.b64decode(browser.send("Page.printToPDF", preferCSSPageSize=True)["data"])

@@ -26,6 +26,7 @@ from report.pages import (
 )
 from report.settings import Work, open_work
 from report.site import STATIC, TEMPLATES, Site
+from report.table_help import TABLES
 from utils.runtime import ROOT, InputError, atomic_path, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def write_downloads(work: Work, messages: Messages, found: Findings, folder: Pat
         write_fragments(work, folder, layer, work.checkpoint.model.receptive_field(layer), ids) for layer in located
     ]
     return [
-        ("Tables", "CSV; what is missing is an empty cell.", tables),
+        ("Tables", "CSV; what is missing is an empty cell. The page Help says what each column means.", tables),
         ("Motifs", "MEME format; the segments of all parts of a neuron are saved from its page.", motifs),
         ("Fragments", "BED: message, start and end counted from 0, neuron.", [one for one in fragments if one]),
     ]
@@ -86,7 +87,7 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     neuron_pages(site, work, found)
     pair_pages(site, work, found)
     files_page(site, work, found, groups)
-    site.page("help.html", "help.html", "", "help")
+    site.page("help.html", "help.html", "", "help", tables=TABLES)
     model_page(site, work, found)
     site.remove_others()
     return site

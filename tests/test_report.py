@@ -18,6 +18,7 @@ from report.motifs import agreement
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.pair_charts import box
 from report.site import data, size
+from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
 from utils.motif import information, read_meme
 from utils.runtime import ROOT, InputError
@@ -229,6 +230,17 @@ def test_a_measured_layer_without_pairs_is_not_called_missing(tmp_path):
     )
     assert "was measured: no part has two segments." in one
     assert ("run_scr.sh" in one, "run_scr.sh" in other) == (False, True)
+
+
+def test_every_column_to_take_along_is_explained(site):
+    for path in sorted((site / "tables").glob("*.csv")):
+        known = TABLES[path.stem]
+        for column in pd.read_csv(path, nrows=1).columns:
+            family = [key for key in known if key.endswith("*") and column.startswith(key[:-1])]
+            assert column in known or family, f"{path.name}: {column}"
+        assert all(sentence.endswith(".") for sentence in known.values())
+    text = Reader((site / "help.html").read_text(encoding="utf-8")).text
+    assert all(sentence in text for known in TABLES.values() for sentence in known.values())
 
 
 def test_clusters_stand_beside_their_motifs(tmp_path):

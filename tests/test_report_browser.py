@@ -187,8 +187,13 @@ def test_pairs_are_filtered_by_class_and_q_and_the_map_leads_to_them(browser, si
     browser.open(site / "interactions.html")
     rows = "[...document.querySelectorAll('[data-item]')].filter((one) => !one.hidden).length"
     assert browser.run(rows) == 3
+    pale = "[...document.querySelectorAll('.map a')].map((one) => getComputedStyle(one).opacity)"
     choose(browser, "[data-most=q]", "0.05")
     assert browser.run(rows) == 1
+    assert browser.run(pale) == ["1", "1"]  # two cells of the pair
+    choose(browser, "[data-filter=class]", "additive")
+    assert browser.run(pale) == ["0.2", "0.2"]
+    choose(browser, "[data-filter=class]", "")
     choose(browser, "[data-most=q]", "")
     shown = "[...document.querySelectorAll('[data-item]:not([hidden]) td:first-child')].map((one) => one.innerText)"
     choose(browser, "[data-filter=class]", "untested")

@@ -71,6 +71,9 @@
         item.hidden = !passes(item);
         count += !item.hidden;
       }
+      // the cells of a map whose pair is not shown go pale
+      const away = new Set(items.filter((item) => item.hidden).map((item) => item.dataset.page));
+      for (const cell of list.querySelectorAll(".map a")) cell.classList.toggle("away", away.has(cell.getAttribute("href")));
       if (shown) shown.textContent = `${count.toLocaleString("en")} of ${items.length.toLocaleString("en")} shown`;
     }
 

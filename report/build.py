@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 HERE = Path(__file__).resolve().parent
 
 
-def write_downloads(work: Work, messages: Messages, found: Findings, folder: Path) -> list[tuple[str, str, list]]:
+def write_downloads(
+    work: Work, messages: Messages, found: Findings, folder: Path, cache: Path
+) -> list[tuple[str, str, list]]:
     """Write the files to take along. Returns groups of them: title, a sentence, and name and description of each."""
     tables = write_tables(
         folder,
@@ -46,15 +48,7 @@ def write_downloads(work: Work, messages: Messages, found: Findings, folder: Pat
         found.thresholds,
     )
     motifs = write_motifs(folder, found.cards)
-    located = [
-        layer
-        for layer in work.layers
-        if any(work.fragments(layer, one).is_file() for one in range(1, work.channels + 1))
-    ]
-    ids = messages.id if located and work.dataset.is_file() else None
-    fragments = [
-        write_fragments(work, folder, layer, work.checkpoint.model.receptive_field(layer), ids) for layer in located
-    ]
+    fragments = [write_fragments(work, messages, folder, cache, layer) for layer in work.layers]
     return [
         ("Tables", "CSV; what is missing is an empty cell. The page Help says what each column means.", tables),
         ("Motifs", "MEME format; the segments of all parts of a neuron are saved from its page.", motifs),
@@ -79,7 +73,7 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     messages, site = Messages(work), Site(folder, work.name, overwrite)
     found = gather(work, messages, cache)
     site.assets()
-    groups = write_downloads(work, messages, found, folder)
+    groups = write_downloads(work, messages, found, folder, cache)
     site.files |= {folder / name for _, _, files in groups for name, _ in files}
     neurons_page(site, work, found)
     motifs_page(site, work, found)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from report.cache import write_changed
+from report.cache import kept, state_of, write_changed
+from report.firing import Messages
 from report.neurons import ppm_of
 from report.settings import Work
 from utils.motif import Motif, meme_text
@@ -102,22 +103,33 @@ def write_motifs(folder: Path, cards: Sequence[dict]) -> list[tuple[str, str]]:
     return found
 
 
-def write_fragments(
-    work: Work, folder: Path, layer: int, field: int, ids: Sequence[str] | None
-) -> tuple[str, str] | None:
-    """Write the fragments of all neurons of a layer as BED: message, start, end, neuron. None without fragments."""
-    lines = []
-    for neuron in range(1, work.channels + 1):
-        path = work.fragments(layer, neuron)
-        if path.is_file():
-            for row, start in FRAGMENT.findall(path.read_text(encoding="utf-8")):
-                lines.append((int(row), int(start), neuron))
-    if not lines:
+def write_fragments(work: Work, messages: Messages, folder: Path, cache: Path, layer: int) -> tuple[str, str] | None:
+    """Write the fragments of all neurons of a layer as BED: message, start, end, neuron. None without fragments.
+
+    They are read again only when one of the stage's files has changed.
+    """
+    paths = {neuron: work.fragments(layer, neuron) for neuron in range(1, work.channels + 1)}
+    if not any(path.is_file() for path in paths.values()):
         return None
-    name = f"fragments/conv{layer}.bed"
-    text = []
-    for row, start, neuron in sorted(lines):
-        message = f"row{row}" if ids is None or row >= len(ids) else re.sub(r"\s+", "_", ids[row])
-        text.append(f"{message}\t{start}\t{start + field}\tconv{layer}_neuron{neuron}\n")
-    write_changed(folder / name, "".join(text))
-    return name, f"{len(lines):,} fragments above {work.interaction.fragment_threshold:g} of the maximum"
+    name, field = f"fragments/conv{layer}.bed", work.checkpoint.model.receptive_field(layer)
+
+    def write() -> dict:
+        found = [
+            (int(row), int(start), neuron)
+            for neuron, path in paths.items()
+            if path.is_file()
+            for row, start in FRAGMENT.findall(path.read_text(encoding="utf-8"))
+        ]
+        ids = [re.sub(r"\s+", "_", one) for one in messages.id] if work.dataset.is_file() else []
+        lines = [
+            f"{ids[row] if row < len(ids) else f'row{row}'}\t{start}\t{start + field}\tconv{layer}_neuron{neuron}\n"
+            for row, start, neuron in sorted(found)
+        ]
+        write_changed(folder / name, "".join(lines))
+        return {"count": len(lines)}
+
+    known = cache / f"conv{layer}_fragments.json"
+    if not (folder / name).is_file():
+        known.unlink(missing_ok=True)
+    count = kept(known, write, files=state_of(work.dataset, *paths.values()))["count"]
+    return name, f"{count:,} fragments above {work.interaction.fragment_threshold:g} of the maximum"

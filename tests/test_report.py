@@ -1,5 +1,7 @@
 """The report: what it shows of the results that exist, and what it says of those that do not."""
 
+import itertools
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -12,11 +14,11 @@ import pytest
 
 from report.build import main, run
 from report.cards import demixing_tree
-from report.charts import icicle, ticks
+from report.charts import CLASS_COLOURS, icicle, ticks
 from report.firing import best_places, expected_regions, pieces, regions
 from report.motifs import agreement
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
-from report.pair_charts import box
+from report.pair_charts import BOX_COLOURS, box
 from report.site import data, size
 from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
@@ -138,6 +140,29 @@ def test_a_box_has_its_quartiles_and_whiskers():
     low, first, middle, third, high = box(values)
     assert (low, middle, high) == (1, 4.5, 7)
     assert (first, third) == tuple(np.percentile(values, (25, 75)))
+
+
+def test_colours_are_told_apart_by_the_colour_blind():
+    """Machado, Oliveira and Fernandes 2009 (IEEE Trans Vis Comput Graph 15:1291), severity 1; distances in CIELAB."""
+    blind = {
+        "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+        "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+        "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+    }
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+    def seen(colour, how):
+        rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        x, y, z = np.cbrt(to_xyz @ np.clip(np.array(how) @ linear, 1e-3, 1) / to_xyz.sum(axis=1))
+        return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+    logo = re.findall(r'"(#[0-9a-f]{6})"', (ROOT / "utils/js/logo.js").read_text().partition("COLOURS = ")[2])[:4]
+    assert len(logo) == 4
+    for palette in (logo, list(CLASS_COLOURS.values()), list(BOX_COLOURS), ["#005a91", "#a03f00"]):
+        for name, how in blind.items():
+            for one, other in itertools.combinations(palette, 2):
+                assert np.linalg.norm(seen(one, how) - seen(other, how)) > 15, (name, one, other)
 
 
 def test_colour_steps_and_json():
@@ -284,6 +309,10 @@ def test_only_what_changed_is_written_again(tmp_path):
     written = times()
     build(case)
     assert {name for name, time in times().items() if time != written[name]} <= {"index.html"}  # it says when
+    (site / "fragments/conv2.bed").unlink()
+    build(case)
+    assert times().keys() == written.keys()
+    written = times()
     case.motifs(2, 1, parts=2)
     for left in ("pairs/conv9_pair1.html", "motifs/conv2_neuron1.meme"):
         (site / left).write_text("of an earlier build")

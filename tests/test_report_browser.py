@@ -233,7 +233,7 @@ LETTERS = """(part) => {
   const canvas = document.querySelector(`#part-${part} canvas`);
   const scale = canvas.width / parseFloat(canvas.style.width);
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const colours = { "0,143,0": "A", "31,79,216": "C", "224,138,0": "G", "208,2,27": "U" };
+  const colours = { "0,158,115": "A", "0,114,178": "C", "230,159,0": "G", "213,94,0": "U" };
   return Array.from({ length: 9 }, (_, column) => { // of each column the letter with most pixels, and where it begins
     const counts = { A: 0, C: 0, G: 0, U: 0 };
     let top = Infinity;
@@ -291,12 +291,12 @@ def test_logos_are_saved(browser, site):
     name, kind, text = saved(browser, "#part-0 .save button:first-child")
     assert (name, kind) == ("conv2_neuron1_0.svg", "image/svg+xml")
     letters = [one.get("fill") for one in ElementTree.fromstring(text).iter() if one.tag.endswith("path")]
-    assert letters.count("#d0021b") >= 3
-    assert letters.count("#008f00") >= 4
+    assert letters.count("#d55e00") >= 3
+    assert letters.count("#009e73") >= 4
     name, kind, (width, height, colours) = saved(browser, "#part-0 .save button:last-child")
     assert (name, kind) == ("conv2_neuron1_0.png", "image/png")
     assert (width, height) == (4 * (34 + 9 * 18 + 8), 4 * (7 + 60 + 24))
-    assert {"208,2,27,255", "0,143,0,255"} <= set(colours)
+    assert {"213,94,0,255", "0,158,115,255"} <= set(colours)
     count = browser.run("document.querySelectorAll('canvas').length")
     assert browser.run("document.querySelectorAll('.scroll + .save button').length") == 2 * count == 8
     assert browser.problems == []

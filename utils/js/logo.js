@@ -15,7 +15,7 @@
 (() => {
   "use strict";
 
-  const COLOURS = ["#008f00", "#1f4fd8", "#e08a00", "#d0021b"]; // A, C, G, U
+  const COLOURS = ["#009e73", "#0072b2", "#e69f00", "#d55e00"]; // A, C, G, U; after Okabe and Ito
   const LEFT = 34; // room for the axis of bits
   const TOP = 7;
   const BOTTOM = 24; // room for the underline and the position numbers

@@ -123,7 +123,7 @@ def cluster_command(work: Work) -> str:
 
 def commands(work: Work, layer: int) -> dict[str, str]:
     """Return the command of each stage for a layer."""
-    interpreting, interaction = work.configs["interpreting"], work.configs["interaction"]
+    interpreting, interaction = work.command_config("interpreting"), work.command_config("interaction")
     return {
         "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}",
         "scan": f"bash motif_contribution/script/run_search_maxact.sh {layer} {layer} {interaction}",

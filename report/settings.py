@@ -1,6 +1,7 @@
 """What a report is of: the model that a config names, the settings of each stage, and where its files lie."""
 
 import itertools
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,7 @@ class Work:
         discovery: settings of motif_discovery.
         interaction: settings of motif_contribution and motif_interaction.
         configs: file of each stage as a person types it; of a stage without one where it is expected.
+        named: what names the model in a config: its name, or its file.
         given: the settings of each stage as they stand in the files, for the page of the model.
         checkpoint: the network.
         root: folder of the stages.
@@ -48,7 +50,18 @@ class Work:
     configs: dict[str, str]
     given: dict[str, dict]
     checkpoint: Checkpoint
+    named: str = ""
     root: Path = ROOT
+
+    def command_config(self, stage: str) -> str:
+        """Return the config of a stage as its commands take it; without one that of another model, with this model."""
+        if (ROOT / self.configs[stage]).is_file():
+            return shlex.quote(self.configs[stage])
+        others = sorted((ROOT / "configs" / stage).glob("*.yaml"))
+        if not others:
+            return shlex.quote(self.configs[stage])
+        nearest = max(others, key=lambda path: self.name.startswith(path.stem))
+        return f"{shlex.quote(shown(nearest))} {shlex.quote(f'model={self.named or self.name}')}"
 
     @property
     def name(self) -> str:
@@ -192,4 +205,6 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
         key = ".".join(map(str, problem["loc"]))
         raise InputError(f"{shown(files['interpreting'])}: key '{key}': {problem['msg'].lower()}") from None
     configs = {one: shown(file) for one, file in files.items()}
-    return Work(model, discovery, interaction, configs, given, load_checkpoint(model), root)
+    own = path.stem if path.parent == ROOT / "configs" / "models" else path
+    named = str(content.get("model", own))
+    return Work(model, discovery, interaction, configs, given, load_checkpoint(model), named, root)

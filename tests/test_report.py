@@ -18,7 +18,9 @@ from report.charts import CLASS_COLOURS, icicle, ticks
 from report.firing import best_places, expected_regions, pieces, regions
 from report.motifs import agreement
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
+from report.overview import commands
 from report.pair_charts import BOX_COLOURS, box
+from report.settings import open_work
 from report.site import data, size
 from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
@@ -355,6 +357,25 @@ def test_nothing_was_run_yet(tmp_path):
     case.dataset.unlink()
     build(case)
     assert "is not there" in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_commands_of_a_model_without_configs_borrow_one(tmp_path):
+    """Each command that a report names can be typed: its config is there, and names the model."""
+    work = open_work("configs/models/mrl_predictor_noAUG.yaml")
+    for stage, command in commands(work, 2).items():
+        config, model = command.split()[-2:]
+        assert (ROOT / config).is_file(), command
+        assert (config, model) == (
+            f"configs/{'interpreting' if stage == 'motifs' else 'interaction'}/mrl_predictor.yaml",
+            "model=mrl_predictor_noAUG",
+        )
+    for command in commands(open_work("configs/models/mrl_predictor.yaml"), 2).values():
+        assert command.split()[-1] in (
+            "configs/interpreting/mrl_predictor.yaml",
+            "configs/interaction/mrl_predictor.yaml",
+        )
+    case = Case(tmp_path)
+    assert commands(open_work(case.config), 2)["pairs"].endswith(f".yaml model={tmp_path / 'model.yaml'}")
 
 
 def test_results_of_other_weights_are_said_and_not_shown(tmp_path):

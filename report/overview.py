@@ -2,8 +2,6 @@
 
 import importlib.metadata
 import platform
-import re
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,14 +109,6 @@ def evaluation_command(work: Work, label: str) -> str:
     stage = "mrl" if "ribosome" in label else "half_life"
     checkpoint = work.model.checkpoint if isinstance(work.model.checkpoint, str) else work.model.checkpoint[0]
     return f"bash {stage}/run_test.sh configs/training/{work.name}.yaml {checkpoint}"
-
-
-def cluster_command(work: Work) -> str:
-    """Return the command that puts the motifs of the databases in clusters, where ``Work.clusters`` finds them."""
-    name = re.sub(r"[^A-Za-z0-9._-]|^[._-]+", "", work.databases[0].name.partition(".meme")[0]) or "database"
-    sources = shlex.quote(f"sources=[{', '.join(map(shown, work.databases))}]")
-    config = "configs/datasets/motif_databases.yaml"
-    return f"python -m generate_dataset.motif_database --config {config} name={name} {sources}"
 
 
 def commands(work: Work, layer: int) -> dict[str, str]:

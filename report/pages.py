@@ -18,6 +18,7 @@ from report.pair_charts import kind_of, pair_charts, pair_map
 from report.settings import Work
 from report.site import Site, sign
 from report.tables import in_order, read_predictions
+from utils.clusters import cluster_command
 from utils.page import number
 from utils.runtime import fingerprint
 
@@ -79,7 +80,7 @@ def motifs_page(site: Site, work: Work, found: Findings) -> None:
         row["text"] = " ".join([row["name"], row["alt"], row["cluster"], *row["members"]]).lower()
     site.page(
         "motifs.html", "motifs.html", "", "motifs", rows=found.motifs, logos=logos, clustered=bool(work.clusters),
-        cluster_command=overview.cluster_command(work) if work.databases else "",
+        cluster_command=cluster_command(work.databases) if work.databases else "",
         q_threshold=work.discovery.q_threshold, first_command=overview.commands(work, 2)["motifs"],
     )  # fmt: skip
 

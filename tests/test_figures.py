@@ -8,7 +8,7 @@ import pytest
 import yaml
 from scipy.stats import wilcoxon
 
-from figures import combinations, contribution_layers, diversity, drawing, logo_table, quality, upset
+from figures import combinations, contribution_layers, diversity, drawing, interaction_map, logo_table, quality, upset
 from figures.sets import intersections, memberships
 from motif_contribution import contribution
 from motif_discovery import files, settings
@@ -259,6 +259,71 @@ def test_tested_pairs_are_shown_once_in_their_order():
     assert "positive synergistic, q = 0.001" in row.note
 
 
+def pair_rows(count):
+    """Return a table of tested pairs of ``count`` motifs with names of any kind, every class among them."""
+    kinds = ["positive_synergistic", "negative_antagonistic", "additive", "none", "negative_synergistic"]
+    names = [f"{NAMES[number % len(NAMES)]} {number}" for number in range(count)]
+    values = [
+        [names[number], names[(3 * number + 1) % count], "UGUA", "GGAC", kinds[number % 5], 10.0 ** -(number % 7),
+         "no" if number % 5 == 1 else "", 2 + number % 2]
+        for number in range(count)
+    ]  # fmt: skip
+    columns = ["name_a", "name_b", "motif_a", "motif_b", "class", "q_eps", "survives", "layer"]
+    return pd.DataFrame(values, columns=columns)
+
+
+def test_the_map_shows_the_smallest_q_of_two_motifs(workplace, tmp_path, monkeypatch):
+    """Row 21: the last row does not win, whatever the order of the motifs, the neuron and the layer."""
+    table = pair_rows(1).loc[[0] * 3].reset_index(drop=True)
+    table["name_a"], table["name_b"] = ["ARE", "PUM", "ARE"], ["PUM", "ARE", "PUM"]
+    table["class"], table["q_eps"] = ["additive", "negative_synergistic", "none"], [0.3, 1e-4, 1.0]
+    monkeypatch.setattr(interaction_map, "read_pairs", lambda settings, model, name: table)
+    interaction_map.main(["--config", workplace()])
+    folder = tmp_path / "figures"
+    (cell,) = rows_of(folder / "interaction_map_toy.csv")
+    assert [cell[key] for key in ("one", "other", "class", "q_eps")] == ["ARE", "PUM", "negative_synergistic", "0.0001"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(before) == {f"interaction_map_toy{suffix}" for suffix in (".csv", ".png", ".svg")}
+    interaction_map.main(["--config", workplace()])
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("count", [0, 3, 70])
+def test_labels_of_the_map_do_not_overlap(count):
+    cells = interaction_map.map_cells(pair_rows(max(1, count)).head(count))
+    with drawing.style():
+        figure = interaction_map.map_figure(cells, f"Interaction of motifs\n{'m' * 30}, conv5")
+        figure.canvas.draw()
+        renderer = figure.canvas.get_renderer()
+        (axes,) = figure.axes
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+            assert len(labels) == min(interaction_map.MOST_NAMES, count)
+            assert all(label.get_fontsize() >= drawing.SMALLEST and not label.get_parse_math() for label in labels)
+            boxes = [label.get_window_extent(renderer) for label in labels]
+            assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
+            assert all(box.x0 >= 0 and box.y0 >= 0 for box in boxes)
+        for legend in figure.legends:
+            assert not legend.get_window_extent(renderer).overlaps(axes.get_tightbbox(renderer))
+            assert not legend.get_window_extent(renderer).overlaps(figure._suptitle.get_window_extent(renderer))
+        title = figure._suptitle.get_window_extent(renderer)
+        assert title.x0 >= 0
+        assert title.x1 <= figure.bbox.width
+        assert ("more pairs are in the table" in figure.get_suptitle()) == (count > 40)
+        drawing.plt.close(figure)
+
+
+def test_motifs_of_calls_are_drawn_first():
+    cells = pd.DataFrame({"one": ["A", "B", "C"], "other": ["D", "E", "F"], "q_eps": [1e-9, 1e-2, 1e-5]})
+    cells["class"], cells["survives"] = ["additive", "positive_synergistic", "none"], ""
+    assert interaction_map.drawn_cells(cells)[1] == ["A", "B", "C", "D", "E", "F"]
+    order = []
+    for most in (2, 4):
+        interaction_map.MOST_NAMES, before = most, interaction_map.MOST_NAMES
+        order.append(interaction_map.drawn_cells(cells)[1])
+        interaction_map.MOST_NAMES = before
+    assert order == [["B", "E"], ["A", "B", "D", "E"]]
+
+
 def contribution_table(tmp_path, **changed):
     checkpoint = settings.open_discovery(
         settings.load_settings(settings.DiscoverySettings, tmp_path / "toy.yaml"), 1
@@ -301,6 +366,7 @@ def test_shares_of_contributions(workplace, tmp_path):
         (quality, {"methods": ["neuronmotif"]}, "neuronmotif only; two are needed"),
         (logo_table, {"logo_table": {"clusters": ["of M66"]}}, "'of M66' is no cluster of"),
         (logo_table, {"logo_table": {"method": "tf_modisco"}}, "'tf_modisco' is not one of methods"),
+        (interaction_map, {}, "configs/interaction/toy.yaml: no such config file"),
         (contribution_layers, {}, "no such table; run bash motif_contribution/script/run_contribution.sh 1 3 CONFIG"),
     ],
 )

@@ -49,7 +49,7 @@ def map_figure(cells: pd.DataFrame, title: str) -> Figure:
     labels = [short(name, 30) for name in names]
     room = 0.075 * max([len(label) for label in labels], default=0)  # inches of the longest label
     size = 0.22 * max(8, len(names))
-    figure, axes = plt.subplots(figsize=(size + room + 2.3, size + room + 0.7), layout="constrained")
+    figure, axes = plt.subplots(figsize=(max(5.2, size + room + 2.3), size + room + 0.7), layout="constrained")
     for cell in drawn.to_dict("records"):
         kind, sign = kind_of(cell["class"]), SIGNS.get(cell["class"].partition("_")[0], "")
         hatch = GONE if cell["survives"] == "no" else None

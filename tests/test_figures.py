@@ -352,7 +352,8 @@ def test_shares_of_contributions(workplace, tmp_path):
     ("figure", "more", "said"),
     [
         (diversity, {"methods": ["tf_modisco"]}, "no results of tf_modisco in any layer; run bash motif_discovery/tf"),
-        (diversity, {"methods": ["modisco"]}, "'modisco' is not one of neuronmotif"),
+        (diversity, {"methods": ["modisco"]}, "'modisco' is no method; choose of neuronmotif"),
+        (diversity, {"methods": ["tf_modisco_output"]}, "is of the model's output, which has no neurons"),
         (diversity, {"q_threshold": 0.05}, "key 'q_threshold': 0.05 is above 0.01 of"),
         (diversity, {"clusters": "nowhere.tsv"}, "no such table of clusters; make it with python -m generate_dataset"),
         (diversity, {"models": {"nowhere": 2}}, "nowhere.yaml: no such config file"),

@@ -209,6 +209,19 @@ def test_quality_of_shared_motifs(workplace, tmp_path, caplog):
     assert [one["p"] for one in rows_of(tmp_path / "figures" / "quality_tests.csv")] == ["", ""]
 
 
+def test_q_values_of_a_run_are_those_known_by_hand(workplace, tmp_path):
+    """Pairs of 7 and 6 motifs of one sign: p = 2/128 and 2/64, of two tests; 5 shared ones are no test."""
+    methods = ["neuronmotif", "max_seqlet", "max_seqlet_data"]
+    results(tmp_path, methods[0], {1: [("0-5", name, 1e-3) for name in NAMES]})
+    results(tmp_path, methods[1], {1: [("0-5", name, 10.0 ** -(4 + n)) for n, name in enumerate(NAMES[:7])]})
+    results(tmp_path, methods[2], {1: [("0-5", name, 10.0 ** -(4.5 + n)) for n, name in enumerate(NAMES[2:])]})
+    quality.main(["--config", workplace(methods=methods)])
+    tests = [one for one in rows_of(tmp_path / "figures" / "quality_tests.csv") if one["unit"] == "motif"]
+    assert [(one["n"], one["p"], one["p_adjusted"]) for one in tests] == [
+        ("7", "0.015625", "0.03125"), ("6", "0.03125", "0.03125"), ("5", "", ""),
+    ]  # fmt: skip
+
+
 def test_logo_rows(workplace, tmp_path, caplog):
     two_methods(tmp_path)
     logo_table.main(["--config", workplace(logo_table={"clusters": ["of $x^2$_$y$", "1", "6"]})])

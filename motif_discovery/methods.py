@@ -25,7 +25,8 @@ METHODS = {  # what the pages say
         "pos-1, ... show raises the activation; what neg-0, neg-1, ... show lowers it."
     ),
     MODISCO_OUTPUT: (
-        "TF-MoDISco (modisco-lite) on gradients of the prediction at real messages, one strand. What the parts pos-0, "
+        "TF-MoDISco (modisco-lite) on gradients of the prediction at real messages, averaged on the way from an even "
+        "mixture of the bases to the message, one strand. What the parts pos-0, "
         "pos-1, ... show raises the prediction; what neg-0, neg-1, ... show lowers it. Codon and splice tracks stay as "
         "they are; only the four bases are attributed, and no seqlet lies on N or padding."
     ),
@@ -42,10 +43,13 @@ COMMANDS = {  # that make the motifs of a method
 
 
 class ModiscoSettings(Settings):
-    """TF-MoDISco. Names and defaults are modisco-lite's, but for the first two and where a description says so."""
+    """TF-MoDISco. The first three are ours; the others have modisco-lite's names and, unless said, its defaults."""
 
     sequences: int = pydantic.Field(2000, ge=1, description="of a sample, the strongest")
     messages: int = pydantic.Field(2000, ge=1, description="for --target output; of more, a random choice")
+    path_steps: int = pydantic.Field(
+        5, ge=1, description="for --target output: gradients averaged from even bases to the message; 1: at the message"
+    )
     sliding_window_size: int = pydantic.Field(21, ge=3, description="of a seqlet; at most the receptive field")
     flank_size: int = pydantic.Field(5, ge=1, description="either side of it; at most half of it (its default: 10)")
     trim_to_window_size: int = pydantic.Field(30, ge=3, description="of a pattern; at most the receptive field")

@@ -181,7 +181,7 @@ class Discovery:
             if self.method == MODISCO_OUTPUT:
                 source, decides = self.data_key, {"modisco": self.settings.modisco.model_dump(exclude={"sequences"})}
             elif self.method == MODISCO:
-                unused = {"messages", "max_seqlets_per_metacluster"}
+                unused = {"messages", "path_steps", "max_seqlets_per_metacluster"}
                 source, decides = self.sample_key, {"modisco": self.settings.modisco.model_dump(exclude=unused)}
             else:
                 source = self.scan_key if self.method == MESSAGE_SEQLETS else self.sample_key

@@ -41,7 +41,7 @@ def test_attributions_are_those_of_a_plain_network():
     """Row 26, and row 8: all four bases have one, N and padding have none; the other tracks are read as they are."""
     model, split = seeded_model(2, 6, seed=3, num_targets=2), messages()
     rows = np.array([0, 1, 3])
-    found = output.attributed(model, split, rows, 1, FEW)
+    found = output.attributed(model, split, rows, 1, FEW.model_copy(update={"path_steps": 1}))
     state, step = doubled(model), 1e-6
     for place, row in enumerate(rows):
         own = found.hypothetical[found.first[place] : found.first[place] + LENGTH[row]]
@@ -63,6 +63,20 @@ def test_attributions_are_those_of_a_plain_network():
     assert (found.hypothetical[between] == 0).all()
     assert (found.bases[between] == N).all()
     assert not any(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_contributions_on_the_way_add_up_to_the_change_of_the_prediction():
+    """The defining property of integrated gradients: from even bases to the message; saturation does not hide it."""
+    model, split = seeded_model(2, 6, seed=3), messages()
+    rows = np.arange(4)
+    found = output.attributed(model, split, rows, 0, FEW.model_copy(update={"path_steps": 400}))
+    for row in rows:
+        X, longest = split.batch(np.array([row]))
+        even = X.clone()
+        even[:, :4] = X[:, :4].sum(dim=1, keepdim=True) / 4
+        change = float(model(X, longest)[0, 0] - model(even, longest)[0, 0])
+        own = found.contribution[found.first[row] : found.first[row] + LENGTH[row]]
+        assert own.sum() == pytest.approx(change, abs=0.02 * max(1, abs(change)))
 
 
 def test_no_seqlet_lies_on_n_or_padding():
@@ -249,6 +263,7 @@ def test_settings_that_decide_the_output_alone(workplace):
     for method, override, changes in (
         (MODISCO_OUTPUT, "modisco.messages=9", True),
         (MODISCO_OUTPUT, "modisco.max_seqlets_per_metacluster=9", True),
+        (MODISCO_OUTPUT, "modisco.path_steps=1", True),
         (MODISCO_OUTPUT, "seed=2", True),
         (MODISCO_OUTPUT, "modisco.sequences=9", False),
         ("tf_modisco", "modisco.messages=9", False),

@@ -38,7 +38,7 @@ from utils.runtime import InputError, file_sha256, fingerprint, pick_device, roo
 from utils.scan import scan_path, stored_settings
 
 HERE = Path(__file__).resolve().parent
-SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 3}  # raised where a sampler comes to sample otherwise
+SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 4}  # raised where a sampler comes to sample otherwise
 
 
 class DiscoverySettings(Settings):

@@ -66,9 +66,9 @@ NEURON_COLUMNS = [
 OF_PARTS = {
     "Part": "pos: raises the prediction; neg: lowers it; by number of seqlets.",
     "Sequences": "Number of seqlets of real messages in the part.",
-    "Maximum": "Most that a seqlet of the part does to the prediction of its message, in its direction, compared "
-    "with the same message whose bases are blotted out there (a quarter of each); of the 16 with the largest "
-    "contributions.",
+    "Maximum": "Most that a seqlet of the part (of 16 with the largest contributions) does to the prediction of its "
+    "message, in its direction: compared with the message whose bases are blotted out (a quarter of each) in the "
+    "informative columns.",
     "Consensus": "The same with the part's consensus in that seqlet's place.",
     "Ratio": f"Consensus divided by maximum: from {ONE_PATTERN} the part is one pattern, below it is mixed.",
 }

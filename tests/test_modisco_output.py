@@ -13,7 +13,7 @@ from motif_discovery.tf_modisco.patterns import Pattern
 from tests.toy import plain_prediction, seeded_model
 from utils.checkpoint import save_checkpoint
 from utils.data import SPLITS, Split, write_dataset
-from utils.motif import consensus, read_meme, to_ppm
+from utils.motif import consensus, read_meme, segments, to_ppm
 from utils.sequence import N, decode, encode, one_hot
 
 FEW = ModiscoSettings(min_metacluster_size=40, n_leiden_runs=2)
@@ -174,8 +174,10 @@ def test_a_part_stands_in_the_middle_and_tells_its_strongest_effect():
     assert (part.pfm[:, [0, 5, 14, 19]] == 1).all()  # no seqlet reaches these
     assert part.pfm[:, 6:14].max() > 1
     bases = output.seqlet_bases(one.bases[None], pattern)
-    word = consensus(to_ppm(part.pfm[:, 6:14]))
-    every = [output.effects(model, split, row, 0, int(start[row]), word) for row in rows]
+    ppm = to_ppm(part.pfm[:, 6:14])
+    (low, *_), (*_, high) = (segments(ppm) or [(0, 8)])[0], (segments(ppm) or [(0, 8)])[-1]
+    word = consensus(ppm[:, low:high])
+    every = [output.effects(model, split, row, 0, int(start[row]) + low, word) for row in rows]
     assert part.max_activation == pytest.approx(max(-intact for intact, _ in every))
     assert part.consensus_activation == pytest.approx(-min(every)[1])
     assert np.array_equal(bases[1], one.bases[one.first[1] + 20 : one.first[1] + 28])

@@ -21,7 +21,7 @@ from utils.data import Split, parts_of_like_length
 from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, open_interpretation
 from utils.model import Predictor
-from utils.motif import consensus, pfm_of, to_ppm
+from utils.motif import consensus, pfm_of, segments, to_ppm
 from utils.runtime import shown
 from utils.sequence import N, one_hot
 
@@ -128,13 +128,17 @@ def part_of(
 ) -> Part:  # fmt: skip
     """Return a pattern as a part: counts in the middle of ``field`` columns, effects in the pattern's direction.
 
-    Of the seqlets with the largest contributions the one that does most to its prediction stands for the part.
+    Effects are of the columns from the first informative segment to the last. Of the seqlets with the largest
+    contributions the one that does most to its prediction stands for the part.
     """
     bases = seqlet_bases(strip.bases[None], pattern)
-    word = consensus(to_ppm(pfm_of(bases)))
+    ppm = to_ppm(pfm_of(bases))
+    inside = segments(ppm) or [(0, pattern.width)]
+    low, high = inside[0][0], inside[-1][1]
     own = strip.message_of(pattern.start + pattern.width // 2)
+    start, word = pattern.start + low - strip.first[own], consensus(ppm[:, low:high])
     found = [
-        effects(model, messages, int(rows[own[one]]), target, int(pattern.start[one] - strip.first[own[one]]), word)
+        effects(model, messages, int(rows[own[one]]), target, int(start[one]), word)
         for one in np.argsort(-pattern.sign * strip.scores(pattern), kind="stable")[:MEASURED]
     ]
     own_effect, of_consensus = max((pattern.sign * intact, pattern.sign * other) for intact, other in found)

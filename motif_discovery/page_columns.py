@@ -76,7 +76,7 @@ OF_NEURONS = {
     "Neuron": "Number of the target of the prediction, counted from 1; leads to its page.",
     "Sequences": "Number of seqlets of real messages.",
     "Parts": "Number of patterns that the seqlets fall into.",
-    "Maximum": "Largest contribution of a seqlet, first order, on the scale that the model was trained on.",
+    "Maximum": "Largest contribution of a seqlet, on the scale that the model was trained on.",
     "Strongest segment": "Most informative segment of the part whose consensus does most to the prediction; letter "
     "heights in bits on a scale of 0 to 2, positions as on the target's page.",
 }

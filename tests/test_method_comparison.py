@@ -9,6 +9,7 @@ import yaml
 
 from figures import drawing, method_comparison
 from figures.method_comparison import matched_threshold, recall_and_precision
+from figures.settings import FigureSettings, config_of
 from motif_discovery import settings as places
 from motif_discovery.demixing import Part
 from motif_discovery.files import Sample, write_motifs
@@ -18,7 +19,7 @@ from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
 from utils.config import load_settings
 from utils.motif import Motif, shuffled_columns, write_meme
-from utils.runtime import InputError, write_text
+from utils.runtime import ROOT, InputError, write_text
 from utils.sequence import encode, iupac_ppm
 
 
@@ -148,3 +149,22 @@ def test_a_method_without_results_is_named(opened, tmp_path):
                           (["max_seqlet"] * 2, "stands twice")):  # fmt: skip
         with pytest.raises(InputError, match=said):
             method_comparison.run(config, "3", methods, None, [], tmp_path)
+
+
+@pytest.mark.parametrize("model", ["mrl_predictor", "hl_predictor_mpra", "simulated"])
+def test_the_fair_comparison_differs_in_what_it_says_alone(model):
+    """Rows 12 and 22: the same samples and settings for every method, but for the two keys that the file names."""
+    ours, plain = (
+        load_settings(DiscoverySettings, ROOT / "configs" / folder / f"{model}.yaml").model_dump()
+        for folder in ("comparison", "interpreting")
+    )
+    assert {key for key in plain if ours[key] != plain[key]} == {"ind", "modisco"}
+    changed = {key for key in plain["modisco"] if ours["modisco"][key] != plain["modisco"][key]}
+    assert changed == {"sequences", "n_leiden_runs"}
+
+
+def test_the_figures_of_the_fair_comparison_name_what_it_runs():
+    chosen = load_settings(FigureSettings, ROOT / "configs" / "comparison" / "figures.yaml")
+    for model in chosen.models:
+        assert config_of(model).parent == ROOT / "configs" / "comparison"
+    assert chosen.folder == method_comparison.RESULTS

@@ -15,7 +15,7 @@ compare() {
     "$PYTHON" -m figures.method_comparison --config "$config" --layers "$2-$3" "${@:4}"
 }
 compare simulated 3 3 --truth data/simulated_truth.yaml
-compare mrl_predictor 2 3
+compare mrl_predictor 3 3
 compare hl_predictor_mpra 3 3
 
 [ -f data/literature_clusters.tsv ] ||

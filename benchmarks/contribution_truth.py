@@ -7,7 +7,9 @@ motif_discovery, and their contributions through motif_contribution, as a user w
 motif if the motif that the contribution page shows for it has that one as its best match (Tomtom, q < 0.01 among the
 planted motifs and decoys). Judged are neurons that fire and have a match; the others are counted. A motif may hold
 words of further planted motifs, looked for without Tomtom: where these differ in sign, no sign is the right one, and
-the neuron is set aside and counted too.
+the neuron is set aside and counted too. A deep neuron answers to several patterns, and a page shows its strongest; so
+the figures are also given for the neurons that do fire at the motif in the messages: half of the windows by which
+messages activate the neuron hold a planted instance of it.
 """
 
 import argparse
@@ -26,13 +28,14 @@ from motif_contribution import contribution
 from motif_discovery import discover
 from motif_discovery.settings import DiscoverySettings
 from utils.config import ModelSettings, parse_range
-from utils.interpretation_settings import InteractionSettings, open_interpretation
+from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.motif import Motif, write_meme
 from utils.runtime import atomic_path, run_script, write_text
-from utils.scan import run_scan
+from utils.scan import Scan, read_scan, run_scan
 from utils.sequence import iupac_ppm
 
 MATCH_Q = 0.01
+FIRES_AT = 0.5  # share of the activating windows that hold the motif
 HELD = 0.6  # share of a planted motif's highest log-odds score that its word in another motif must reach
 DISCOVERY = ["population=500", "patience=20"]  # smaller than the default: 64 neurons of each of five models
 
@@ -68,11 +71,40 @@ def judge(seed: int, layer: int, overrides: list[str], train: bool) -> pd.DataFr
     contribution.run(work, [layer])
     table = contribution_table(work, [layer], MATCH_Q)
     table.insert(0, "model", model.name)
+    names = table["best_match"].fillna("").tolist()
+    table["fires_at"] = share_of_windows(read_scan(work, layer), work, names, truth)
     rows = zip(table["best_match"], table["motif"], strict=True)
     names = [{match, *held_motifs(motif, truth)} if match else set() for match, motif in rows]
     table["held"] = [" ".join(sorted(some)) for some in names]
     table["expected"] = [expected({truth["motifs"][name]["effect"] for name in some}) if some else "" for some in names]
     return table
+
+
+def share_of_windows(scan: Scan, work: Interpretation, names: list[str], truth: dict) -> np.ndarray:
+    """Return the share (neurons,) of the windows that activate a neuron which hold an instance of its motif, whole.
+
+    Args:
+        scan: of the layer; of each message the best window counts.
+        work: the messages and the threshold.
+        names: of a motif for each neuron; "" for none, which gives not a number.
+        truth: of the simulation.
+    """
+    starts = {
+        name: [[start for motif, start in truth["messages"][one]["instances"] if motif == name]
+               for one in work.messages.id]
+        for name in set(names) - {""}
+    }  # fmt: skip
+    found = np.full(len(names), np.nan)
+    for neuron, name in enumerate(names):
+        rows = np.flatnonzero(scan.maximum[:, neuron] > work.settings.threshold * scan.neuron_maximum[neuron])
+        if name and len(rows) and scan.neuron_maximum[neuron] > 0:
+            last = scan.receptive_field - truth["motifs"][name]["width"]
+            first = scan.start[rows, neuron].tolist()
+            found[neuron] = np.mean(
+                [any(0 <= start - window <= last for start in starts[name][row])
+                 for row, window in zip(rows.tolist(), first, strict=True)]
+            )  # fmt: skip
+    return found
 
 
 def held_motifs(word: str, truth: dict) -> set[str]:
@@ -101,10 +133,13 @@ def summary(table: pd.DataFrame) -> str:
     judged = table[fires & table["expected"].isin(["positive", "negative", "neutral"])]
     right, label_right = (judged[column] == judged["expected"] for column in ("contribution", "label_contribution"))
     decoy = judged["expected"] == "neutral"
+    firing = ~decoy & (judged["fires_at"] >= FIRES_AT)
     known = judged.loc[~decoy, ["model", "best_match"]].drop_duplicates()
     kinds = ", ".join(f"{count} {kind}" for kind, count in table["contribution"].value_counts().items())
     lines = [
         f"neurons of planted motifs with its sign: {share(right[~decoy])}; in the labels {share(label_right[~decoy])}",
+        f"  of these, neurons that fire at it in the messages: {share(right[firing])}; in the labels "
+        f"{share(label_right[firing])}",
         f"neurons of decoys that are neutral: {share(right[decoy])}; in the labels {share(label_right[decoy])}",
         f"set aside, since their motif holds words of both signs: {(fires & (table['expected'] == 'either')).sum()}",
         f"planted motifs that some neuron is of: {len(known)}",
@@ -118,7 +153,7 @@ def run(seeds: list[int], layer: int, overrides: list[str], train: bool) -> None
     table = pd.concat([judge(seed, layer, overrides, train) for seed in seeds], ignore_index=True)
     with atomic_path(SETS / f"contribution_conv{layer}.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.5g")
-    columns = ["model", "task", "motif", "held", "expected", "contribution", "effect_size", "q_value"]
+    columns = ["model", "task", "motif", "held", "fires_at", "expected", "contribution", "effect_size", "q_value"]
     columns += ["label_contribution", "n_activating"]
     with pd.option_context("display.width", 220, "display.max_columns", 99, "display.max_rows", 999):
         print(table.loc[table["best_match"] != "", columns].round(3).to_string(index=False))

@@ -110,10 +110,17 @@ def _sums(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     return weight.sum(axis=1, keepdims=True), weight @ values, weight @ values**2
 
 
-def verdicts(state: np.ndarray, effect_size: np.ndarray, q: np.ndarray, q_threshold: float) -> np.ndarray:
-    """Return what is said of each comparison (m,): positive, negative, neutral, or why there was no test."""
+def verdicts(
+    state: np.ndarray, effect_size: np.ndarray, q: np.ndarray, q_threshold: float, smallest_effect: float
+) -> np.ndarray:
+    """Return what is said of each comparison (m,): positive, negative, neutral, or why there was no test.
+
+    A difference is neutral where it is not significant, and where it is too small to matter: with many thousand
+    messages the smallest difference is significant.
+    """
     sign = np.where(effect_size > 0, "positive", "negative")
-    said = np.where(q <= q_threshold, sign, "neutral").astype(object)
+    called = (q <= q_threshold) & (np.abs(effect_size) >= smallest_effect)
+    said = np.where(called, sign, "neutral").astype(object)
     for code, reason in WHY_NOT.items():
         said[state == code] = reason
     return said

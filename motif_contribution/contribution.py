@@ -82,7 +82,7 @@ def contributions(scans: list[Scan], y: np.ndarray, targets: list[str], settings
     table = table.sort_values(["layer", "neuron", "threshold"], kind="stable", ignore_index=True)
     table["q_value"] = table.groupby(["threshold", "target"])["p_value"].transform(lambda p: q_values(p.to_numpy()))
     state, effect, q = (table[key].to_numpy() for key in ("state", "effect_size", "q_value"))
-    table["contribution"] = verdicts(state, effect, q, settings.q_threshold)
+    table["contribution"] = verdicts(state, effect, q, settings.q_threshold, settings.smallest_effect)
     table["default"] = table["threshold"] == settings.threshold
     return table
 
@@ -146,7 +146,7 @@ def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.
     write_csv(RESULTS / f"{name}_neuron_contribution_thresholds.csv", table[names])
     chosen = table[table["default"]]
     plot = RESULTS / f"{name}_volcano.png"
-    volcano_plot(plot, chosen, f"{name}: contribution of neurons", settings.threshold, settings.q_threshold)
+    volcano_plot(plot, chosen, f"{name}: contribution of neurons", settings)
     network = WindowNetwork(work.checkpoint.model, next(work.checkpoint.model.parameters()).device)
     folder = root_path(settings.motifs) / name
     motifs = [
@@ -154,7 +154,7 @@ def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.
         for task, layer, neuron in wide[["task", "layer", "neuron"]].itertuples(index=False)
     ]
     page = contribution_page(
-        name, wide, targets[0], motifs, plot.read_bytes(), settings.threshold, settings.q_threshold,
+        name, wide, targets[0], motifs, plot.read_bytes(), settings,
         f"{work.positions}; codon and splice tracks are zero in the scan", dict(work.rows),
     )  # fmt: skip
     write_text(RESULTS / f"{name}_contribution.html", page)

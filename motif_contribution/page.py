@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from utils.interpretation_settings import InteractionSettings
 from utils.neuron_motif import NeuronMotif
 from utils.page import document, number, probability
 
@@ -22,8 +23,8 @@ COLUMNS = [
     ("Neuron", "Layer and number of the neuron, counted from 1.", "ascending", "name"),
     (
         "Contribution",
-        "positive: the prediction is higher where the neuron is activated; negative: lower; neutral: not significant; "
-        "else why there is no test.",
+        "positive: the prediction is higher where the neuron is activated; negative: lower; neutral: not significant, "
+        "or too small an effect; else why there is no test.",
         "ascending",
         "name",
     ),
@@ -56,8 +57,7 @@ def contribution_page(
     first_target: str,
     motifs: list[NeuronMotif],
     plot: bytes,
-    threshold: float,
-    q_threshold: float,
+    settings: InteractionSettings,
     context: str,
     rows: dict[str, int],
 ) -> str:
@@ -69,8 +69,7 @@ def contribution_page(
         first_target: the prediction that the columns without a prefix are of.
         motifs: one per row.
         plot: the volcano plot, PNG.
-        threshold: share of the maximum that activates a neuron.
-        q_threshold: of a significant contribution.
+        settings: what activates a neuron, and what is called.
         context: what a window stands for.
         rows: messages of each split.
     """
@@ -88,10 +87,11 @@ def contribution_page(
     image = base64.b64encode(plot).decode()
     body = (
         f"<h1>Contribution of neurons <small>{escape(model)}: {layers}</small></h1>"
-        f"<p>A message activates a neuron if one of its windows exceeds {threshold:g} of the neuron's maximum over the "
-        f"training set. Messages that do are compared with those that do not, over the whole data set ({splits}); "
-        f"significant: q ≤ {q_threshold:g}. A message without a window (too short, or N everywhere) is in "
-        f"neither group. A contribution is an association over messages: what else differs between them, such as "
+        f"<p>A message activates a neuron if one of its windows exceeds {settings.threshold:g} of the neuron's maximum "
+        f"over the training set. Messages that do are compared with those that do not, over the whole data set "
+        f"({splits}); a difference is called where q ≤ {settings.q_threshold:g} and the effect is at least "
+        f"{settings.smallest_effect:g} standard deviations. A message without a window (too short, or N everywhere) is "
+        f"in neither group. A contribution is an association over messages: what else differs between them, such as "
         f"length, takes part in it.</p><p>Windows: {escape(context)}.</p>"
         f'<figure><img src="data:image/png;base64,{image}" alt="Volcano plot: effect size against minus log10 q; '
         f'its numbers are in the table below"></figure>'

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from utils.interpretation_settings import InteractionSettings
 from utils.runtime import atomic_path
 
 matplotlib.use("Agg")
@@ -65,7 +66,7 @@ def heights(table: pd.DataFrame) -> np.ndarray:
     return np.minimum(-np.log10(np.maximum(table["q_value"].to_numpy(), np.finfo(np.float64).tiny)), HIGHEST)
 
 
-def volcano_plot(path: Path, table: pd.DataFrame, title: str, threshold: float, q_threshold: float) -> None:
+def volcano_plot(path: Path, table: pd.DataFrame, title: str, settings: InteractionSettings) -> None:
     """Draw a panel per target; the same picture beside it as SVG.
 
     Args:
@@ -73,9 +74,9 @@ def volcano_plot(path: Path, table: pd.DataFrame, title: str, threshold: float, 
         table: a row per neuron and target: ``task``, ``target``, ``contribution``, ``effect_size``, ``q_value``; rows
             without a test are counted below the plot.
         title: above the panels.
-        threshold: share of the maximum that activates a neuron.
-        q_threshold: of a significant contribution.
+        settings: what activates a neuron, and what is called.
     """
+    q_threshold, smallest = settings.q_threshold, settings.smallest_effect
     targets = list(dict.fromkeys(table["target"]))
     figure, panels = plt.subplots(1, len(targets), figsize=(5.6 * len(targets), 5), squeeze=False)
     figure.subplots_adjust(left=0.6 / 5.6 / len(targets) + 0.01, right=0.985, bottom=0.19, top=0.88, wspace=0.2)
@@ -92,6 +93,8 @@ def volcano_plot(path: Path, table: pd.DataFrame, title: str, threshold: float, 
             )  # fmt: skip
         axes.axhline(-np.log10(q_threshold), color="0.5", linewidth=1, linestyle="--")
         axes.axvline(0, color="0.8", linewidth=1)
+        for limit in {-smallest, smallest} - {0}:
+            axes.axvline(limit, color="0.5", linewidth=1, linestyle="--")
         top = max(float(height.max(initial=0)), -np.log10(q_threshold))
         axes.set_ylim(-0.03 * top, 1.18 * top)
         axes.margins(x=0.15)
@@ -106,14 +109,16 @@ def volcano_plot(path: Path, table: pd.DataFrame, title: str, threshold: float, 
             title=f"{untested} without a test" if untested else None, title_fontsize=8,
         )  # fmt: skip
     figure.suptitle(
-        f"{title} (activating: above {threshold:g} of the maximum; dashed: q = {q_threshold:g})", fontsize="medium"
+        f"{title} (activating: above {settings.threshold:g} of the maximum; dashed: q = {q_threshold:g}, "
+        f"d = ±{smallest:g})",
+        fontsize="medium",
     )
     figure.canvas.draw()
     for axes, target in zip(panels[0], targets, strict=True):
         tested = table[(table["target"] == target) & table["q_value"].notna()]
         order = np.lexsort([-tested["effect_size"].abs(), -heights(tested)])  # of equal q the largest effect first
         rows = tested.iloc[order]
-        rows = rows[rows["q_value"] <= q_threshold].head(NAMED)
+        rows = rows[rows["contribution"] != "neutral"].head(NAMED)
         others = np.column_stack([tested["effect_size"], heights(tested)])
         names = rows["task"].str.replace("_neuron", "-").tolist()
         name_points(axes, rows["effect_size"].to_numpy(), heights(rows), names, others)

@@ -1,13 +1,12 @@
 """Chains aimed at activation levels, moved by substitutions along the gradient, for a block of neurons at once.
 
-First some chains climb; then others fill the bins below the maximum. In a step every chain has children. A child
-substitutes some positions, its bases drawn from their first-order effects d (gradient at the one-hot input) with
-probabilities proportional to exp(b d), b such that the expected sum of the effects is the distance to its target level
-(exponential tilting). Children are evaluated exactly and offered to the neuron's bins; a chain goes on from the child
-that came nearest to its target. A climber's target is above the maximum; its children are also shifts of it and
-crossovers with other climbers. The other chains' targets are drawn from the bins that still want sequences; chains and
-targets are paired in order of activation, so each chain is near its targets. The lower bins fill from every window of
-these chains laid end to end, which one dense pass evaluates at a tenth of the price.
+First some chains climb; then others fill the bins below the maximum. In a step every chain has children, which
+substitute some positions so as to come near their target levels (motif_discovery.proposals). Children are evaluated
+exactly and offered to the neuron's bins; a chain goes on from the child that came nearest to its target. A climber's
+target is above the maximum; its children are also shifts of it and crossovers with other climbers. The other chains'
+targets are drawn from the bins that still want sequences; chains and targets are paired in order of activation, so each
+chain is near its targets. The lower bins fill from every window of these chains laid end to end, which one dense pass
+evaluates at a tenth of the price.
 
 Ideas: locally informed proposals (Zanella 2020, doi:10.1080/01621459.2019.1585255; Grathwohl et al. 2021, Gibbs with
 gradients, arXiv:2102.04509) and flat-histogram sampling (Berg and Neuhaus 1992, doi:10.1103/PhysRevLett.68.9). The
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 
 from motif_discovery.bins import BINS, SampleBins
+from motif_discovery.proposals import substituted
 from utils.activation import WindowNetwork
 
 CLIMBERS, CLIMBER_CHILDREN, CLIMBER_CHANGES = 48, 8, 5  # chains, children of each, most positions a child changes
@@ -35,8 +35,6 @@ TOPS = 4  # of the fillers begin at the highest climbers, the others at random
 WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
 REBORN = 0.25  # how often it goes on from a stored sequence near the levels that are wanted
 JOINTS_YIELD = 0.03  # of the windows over the joints of fillers so many must be wanted, or they are not read again
-NEWTON_STEPS = 4  # for the tilt
-STEEPEST = 12.0  # largest tilt, in units of 1 / standard deviation of the effects
 GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
 STEPS = 200  # at most, of climbing and of filling
 YIELD, FILL_PATIENCE = 0.07, 4  # of the children so many must be wanted, averaged over so many steps, or filling ends
@@ -261,37 +259,11 @@ class GradientSampler:
     def _children(
         self, state: _Chains, target: torch.Tensor, changes: torch.Tensor, most: int, power: float
     ) -> torch.Tensor:
-        """Return sequences that should come near their targets.
-
-        Args:
-            state: n neurons and their chains.
-            target: levels (n, chains, children).
-            changes: positions of each child that change, int64 (..., chains, children).
-            most: changes of any neuron's child; how much is drawn may not depend on what neurons there are.
-            power: odd children change positions in proportion to this power of what they can do, the others any.
-
-        Returns:
-            uint8 (n, chains, children, field).
-        """
-        _, chains, field = state.sequence.shape
-        children = target.shape[2]
-        effect = state.gradient - state.gradient.gather(2, state.sequence.long()[:, :, None])  # of each substitution
-        draws = self._draws(
-            state.neuron.tolist(), lambda rng: rng.random((chains, children, field + most), dtype=np.float32)
-        )
-        race, pick = draws.split([field, most], dim=3)
-        reach = effect.abs().amax(dim=2) + 1e-6  # (n, chains, field)
-        weight = torch.ones_like(race)
-        weight[:, :, 1::2] = (reach / reach.mean(dim=2, keepdim=True))[:, :, None] ** power
-        # positions without replacement, in proportion to their weight: the smallest of exponential races
-        place = (-torch.log1p(-race.clamp(max=1 - 1e-7)) / weight).topk(most, dim=3, largest=False).indices
-        used = torch.arange(most, device=self.device) < changes[..., None]
-        wide = place[:, :, :, None].expand(-1, -1, -1, 4, -1)
-        d = effect[:, :, None].expand(-1, -1, children, -1, -1).gather(4, wide)  # (n, chains, children, 4, most)
-        share = _tilted(torch.where(used[..., None, :], d, 0), target - state.activation[..., None])
-        new = (pick[..., None, :] > share.cumsum(dim=3)[:, :, :, :3]).sum(dim=3).to(torch.uint8)
-        parent = state.sequence[:, :, None].expand(-1, -1, children, -1)
-        return parent.scatter(3, place, torch.where(used, new, parent.gather(3, place)))
+        """Return sequences uint8 (n, chains, children, field) that should come near their targets (see proposals)."""
+        shape = (*target.shape[1:], self.field + most)
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random(shape, dtype=np.float32))
+        gap = target - state.activation[..., None]
+        return substituted(state.sequence, state.gradient, gap, changes, most, power, draws)
 
     def _finished(self, state: _Chains, improved: torch.Tensor, reached: torch.Tensor, patience: int) -> bool:
         """Drop the neurons that wait too long; return whether none is left."""
@@ -327,26 +299,3 @@ class GradientSampler:
 def _take(sequence: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Return sequences (n, k, field) of chains (n, size, field) by row numbers (n, k)."""
     return sequence.gather(1, rows[..., None].expand(*rows.shape, sequence.shape[2]))
-
-
-def _tilted(d: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:
-    """Return the probabilities of bases whose expected effects add up to a gap.
-
-    Args:
-        d: effects (..., 4, positions).
-        gap: (...).
-
-    Returns:
-        Proportional to exp(b d), with b by Newton's method; where the gap is out of reach, b is ``STEEPEST``.
-    """
-    spread = d - d.mean(dim=-2, keepdim=True)
-    scale = (spread.square_().sum(dim=-2, keepdim=True) / 3).sqrt_().amax(dim=-1, keepdim=True).clamp(min=1e-9)
-    d, gap = d / scale, gap / scale[..., 0, 0]
-    b = torch.zeros_like(gap)
-    for _ in range(NEWTON_STEPS):
-        share = torch.softmax(b[..., None, None] * d, dim=-2)
-        mean = (share * d).sum(dim=-2)
-        variance = (share * d**2).sum(dim=-2) - mean**2
-        step = (gap - mean.sum(dim=-1)) / variance.sum(dim=-1).clamp(min=1e-3)
-        b = (b + step.clamp(-3, 3)).clamp(-STEEPEST, STEEPEST)
-    return torch.softmax(b[..., None, None] * d, dim=-2)

@@ -5,8 +5,6 @@ Best neuron per database motif, best motif per neuron, all matches, counts per l
 
 import csv
 import logging
-import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from motif_discovery.settings import Discovery, DiscoverySettings, open_discover
 from motif_discovery.summary import FOUND, all_matches, best_per_motif, best_per_neuron, cluster_rows, counts
 from motif_discovery.summary import with_clusters as clustered
 from motif_discovery.workbook import write_csv, write_workbook
+from utils.clusters import cluster_command
 from utils.config import load_settings, parse_range, settings_parser
 from utils.runtime import ROOT, InputError, root_path, run_script, shown
 
@@ -136,15 +135,6 @@ def clusters_of(discovery: Discovery, chosen: str | None) -> tuple[Path | None, 
     return None, None
 
 
-def cluster_command(discovery: Discovery) -> str:
-    """Return the command that makes clusters of the databases where ``clusters_of`` finds them."""
-    paths = [shown(path) for path in discovery.database_paths]
-    name = re.sub(r"[^A-Za-z0-9._-]|^[._-]+", "", discovery.database_paths[0].name.partition(".meme")[0]) or "database"
-    sources = shlex.quote(f"sources=[{', '.join(paths)}]")
-    config = "configs/datasets/motif_databases.yaml"
-    return f"python -m generate_dataset.motif_database --config {config} name={name} {sources}"
-
-
 def about(opened: Discovery, layers: list[int], collected: Collected, clusters: Path | None) -> pd.DataFrame:
     """Return the facts that the other sheets rest on, two columns."""
     facts = {
@@ -197,7 +187,7 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
         "best motif per neuron": best_per_neuron(neurons, found),
         "all matches": all_matches(clustered(found, clusters)),
         "counts": counts(neurons, found, clusters),
-        "clusters": cluster_rows(found, clusters, opened.database, cluster_command(opened)),
+        "clusters": cluster_rows(found, clusters, opened.database, cluster_command(opened.database_paths)),
         "about": about(opened, numbers, collected, cluster_path),
     }
     folder = places.HERE / "analysis" / "results" / opened.model_name / method

@@ -26,6 +26,7 @@ from report.pages import (
 )
 from report.settings import Work, open_work
 from report.site import STATIC, TEMPLATES, Site
+from report.table_help import TABLES
 from utils.runtime import ROOT, InputError, atomic_path, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ logger = logging.getLogger(__name__)
 HERE = Path(__file__).resolve().parent
 
 
-def write_downloads(work: Work, messages: Messages, found: Findings, folder: Path) -> list[tuple[str, str, list]]:
+def write_downloads(
+    work: Work, messages: Messages, found: Findings, folder: Path, cache: Path
+) -> list[tuple[str, str, list]]:
     """Write the files to take along. Returns groups of them: title, a sentence, and name and description of each."""
     tables = write_tables(
         folder,
@@ -44,19 +47,11 @@ def write_downloads(work: Work, messages: Messages, found: Findings, folder: Pat
         list(found.contributions.values()),
         found.thresholds,
     )
-    motifs = write_motifs(work, folder, found.cards)
-    located = [
-        layer
-        for layer in work.layers
-        if any(work.fragments(layer, one).is_file() for one in range(1, work.channels + 1))
-    ]
-    ids = messages.id if located and work.dataset.is_file() else None
-    fragments = [
-        write_fragments(work, folder, layer, work.checkpoint.model.receptive_field(layer), ids) for layer in located
-    ]
+    motifs = write_motifs(folder, found.cards)
+    fragments = [write_fragments(work, messages, folder, cache, layer) for layer in work.layers]
     return [
-        ("Tables", "CSV; what is missing is an empty cell.", tables),
-        ("Motifs", "MEME format; the segments of all parts of a neuron are on its page.", motifs),
+        ("Tables", "CSV; what is missing is an empty cell. The page Help says what each column means.", tables),
+        ("Motifs", "MEME format; the segments of all parts of a neuron are saved from its page.", motifs),
         ("Fragments", "BED: message, start and end counted from 0, neuron.", [one for one in fragments if one]),
     ]
 
@@ -78,14 +73,15 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     messages, site = Messages(work), Site(folder, work.name, overwrite)
     found = gather(work, messages, cache)
     site.assets()
-    groups = write_downloads(work, messages, found, folder)
+    groups = write_downloads(work, messages, found, folder, cache)
+    site.files |= {folder / name for _, _, files in groups for name, _ in files}
     neurons_page(site, work, found)
     motifs_page(site, work, found)
     interactions_page(site, work, found)
     neuron_pages(site, work, found)
     pair_pages(site, work, found)
     files_page(site, work, found, groups)
-    site.page("help.html", "help.html", "", "help")
+    site.page("help.html", "help.html", "", "help", tables=TABLES)
     model_page(site, work, found)
     site.remove_others()
     return site

@@ -21,6 +21,17 @@ def state_of(*paths: Path) -> list[list]:
     return states
 
 
+def write_changed(path: Path, text: str) -> bool:
+    """Write a text file unless it says the same already; returns whether it was written."""
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except (OSError, UnicodeDecodeError):
+        pass
+    write_text(path, text)
+    return True
+
+
 def kept(path: Path, make: Callable[[], dict], **decides: object) -> dict:
     """Return what ``make`` returns, from ``path`` where it was made of the same before; ``key`` says of what.
 

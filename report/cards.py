@@ -49,7 +49,7 @@ def card_of(layer: int, neuron: int, facts: dict, contribution: dict | None, pai
         "high": row.get("effect_high"), "q": row.get("q_value"),
         "label": row.get(f"{label}contribution") or "" if label else "", "label_effect": row.get(f"{label}effect_size"),
         "label_low": row.get(f"{label}effect_low"), "label_high": row.get(f"{label}effect_high"),
-        "label_q": row.get(f"{label}q_value"), "has_meme": bool(words),
+        "label_q": row.get(f"{label}q_value"),
     }  # fmt: skip
 
 
@@ -57,16 +57,13 @@ def listed_parts(facts: dict) -> list[dict]:
     """Return the parts of a neuron with what their list and their search need; ``logo`` is the place of the logo."""
     found = []
     for place, part in enumerate(facts.get("parts", []), 1):
-        words = [word for _, _, word in part["segments"]]
         names = [text for match in part["matches"] if part["matched"] for text in (match["target"], match["alt"])]
         one = part["ratio"] is not None and part["ratio"] >= ONE_PATTERN
         found.append(
             {
                 **part,
                 "logo": place,
-                "spoken": ", ".join(words) or f"part {part['path']}, no informative segment",
                 "text": " ".join([f"part {part['path']}", *names]).lower(),
-                "words": " ".join(words),
                 "kinds": " ".join(["one" if one else "mixed"] + ["match"] * part["matched"]),
             }
         )

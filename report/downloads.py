@@ -1,15 +1,16 @@
 """Files to take along: tables as CSV, motifs as MEME, fragments as BED, and the text of a methods section."""
 
 import csv
+import io
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from report.cache import kept, state_of, write_changed
+from report.firing import Messages
 from report.neurons import ppm_of
 from report.settings import Work
-from utils.motif import Motif, write_meme
-from utils.runtime import atomic_path, write_text
+from utils.motif import Motif, meme_text
 
 FRAGMENT = re.compile(r"^Seq(\d+)_\S*:\s*(\d+)\s*$", re.MULTILINE)
 NEURON_COLUMNS = (
@@ -33,13 +34,14 @@ def write_csv(path: Path, rows: Sequence[dict]) -> bool:
     """Write a table, what is missing as an empty cell; returns whether there was anything to write."""
     if not rows:
         return False
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        columns = list(rows[0])
-        writer.writerow(columns)
-        for row in rows:
-            values = [row.get(column) for column in columns]
-            writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in values])
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    columns = list(rows[0])
+    writer.writerow(columns)
+    for row in rows:
+        values = [row.get(column) for column in columns]
+        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in values])
+    write_changed(path, file.getvalue())
     return True
 
 
@@ -89,50 +91,45 @@ def write_tables(
     ]
 
 
-def write_motifs(work: Work, folder: Path, cards: Sequence[dict]) -> list[tuple[str, str]]:
-    """Write the strongest segments of each layer as MEME, and copy the segments of each neuron beside them."""
+def write_motifs(folder: Path, cards: Sequence[dict]) -> list[tuple[str, str]]:
+    """Write the strongest segments of each layer as MEME; those of all parts of a neuron are made on its page."""
     found = []
     for layer in sorted({card["layer"] for card in cards}):
         own = [card for card in cards if card["layer"] == layer and card["columns"]]
         motifs = [Motif(card["name"], card["word"], ppm_of(card["columns"])) for card in own]
         if motifs:
-            write_meme(folder / "motifs" / f"conv{layer}_best.meme", motifs)
+            write_changed(folder / "motifs" / f"conv{layer}_best.meme", meme_text(motifs))
             found.append((f"motifs/conv{layer}_best.meme", f"the strongest segment of {len(motifs)} neurons"))
-    for card in cards:
-        source = work.motifs(card["layer"], card["neuron"]).with_suffix(".meme")
-        if card["has_meme"] and source.is_file():
-            copy_newer(source, folder / "motifs" / f"{card['name']}.meme")
-        else:
-            card["has_meme"] = False
     return found
 
 
-def copy_newer(source: Path, target: Path) -> None:
-    """Copy a file unless it was copied before and has not changed since."""
-    try:
-        here, there = source.stat(), target.stat()
-        if (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
-            return
-    except OSError:
-        pass
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
-    shutil.copystat(source, target)
+def write_fragments(work: Work, messages: Messages, folder: Path, cache: Path, layer: int) -> tuple[str, str] | None:
+    """Write the fragments of all neurons of a layer as BED: message, start, end, neuron. None without fragments.
 
-
-def write_fragments(
-    work: Work, folder: Path, layer: int, field: int, ids: Sequence[str] | None
-) -> tuple[str, str] | None:
-    """Write the fragments of all neurons of a layer as BED: message, start, end, neuron. None without fragments."""
-    lines = []
-    for neuron in range(1, work.channels + 1):
-        path = work.fragments(layer, neuron)
-        if path.is_file():
-            for row, start in FRAGMENT.findall(path.read_text(encoding="utf-8")):
-                name = f"row{row}" if ids is None or int(row) >= len(ids) else re.sub(r"\s+", "_", ids[int(row)])
-                lines.append(f"{name}\t{start}\t{int(start) + field}\tconv{layer}_neuron{neuron}")
-    if not lines:
+    They are read again only when one of the stage's files has changed.
+    """
+    paths = {neuron: work.fragments(layer, neuron) for neuron in range(1, work.channels + 1)}
+    if not any(path.is_file() for path in paths.values()):
         return None
-    name = f"fragments/conv{layer}.bed"
-    write_text(folder / name, "\n".join(lines) + "\n")
-    return name, f"{len(lines):,} fragments above {work.interaction.fragment_threshold:g} of the maximum"
+    name, field = f"fragments/conv{layer}.bed", work.checkpoint.model.receptive_field(layer)
+
+    def write() -> dict:
+        found = [
+            (int(row), int(start), neuron)
+            for neuron, path in paths.items()
+            if path.is_file()
+            for row, start in FRAGMENT.findall(path.read_text(encoding="utf-8"))
+        ]
+        ids = [re.sub(r"\s+", "_", one) for one in messages.id] if work.dataset.is_file() else []
+        lines = [
+            f"{ids[row] if row < len(ids) else f'row{row}'}\t{start}\t{start + field}\tconv{layer}_neuron{neuron}\n"
+            for row, start, neuron in sorted(found)
+        ]
+        write_changed(folder / name, "".join(lines))
+        return {"count": len(lines)}
+
+    known = cache / f"conv{layer}_fragments.json"
+    if not (folder / name).is_file():
+        known.unlink(missing_ok=True)
+    count = kept(known, write, files=state_of(work.dataset, *paths.values()))["count"]
+    return name, f"{count:,} fragments above {work.interaction.fragment_threshold:g} of the maximum"

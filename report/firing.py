@@ -100,18 +100,20 @@ def best_places(
         bases: uint8 (n, length), 4 for N.
         motifs: names and probabilities (4, width).
     """
+    known = np.eye(5)[np.minimum(bases, 4)]  # (n, length, 5)
+    highest = np.zeros((len(motifs), len(bases)))
+    place = np.zeros((len(motifs), len(bases)), dtype=np.int64)
+    for width in {ppm.shape[1] for _, ppm in motifs if ppm.shape[1] <= bases.shape[1]}:
+        own = [number for number, (_, ppm) in enumerate(motifs) if ppm.shape[1] == width]
+        matrices = np.stack([np.vstack([np.maximum(motifs[one][1], 0.01), np.full(width, 0.01)]) for one in own])
+        windows = np.lib.stride_tricks.sliding_window_view(known, width, axis=1)  # (n, places, 5, width)
+        total = windows.reshape(*windows.shape[:2], -1) @ np.log2(matrices / 0.25).reshape(len(own), -1).T
+        highest[own], place[own] = total.max(axis=1).T, total.argmax(axis=1).T
     best: list[tuple[str, int, np.ndarray] | None] = [None] * len(bases)
-    highest = np.zeros(len(bases))
-    for name, ppm in motifs:
-        width = ppm.shape[1]
-        if width > bases.shape[1]:
-            continue
-        score = np.log2(np.vstack([np.maximum(ppm, 0.01), np.full(width, 0.01)]) / 0.25)
-        windows = np.lib.stride_tricks.sliding_window_view(np.minimum(bases, 4), width, axis=1)
-        total = score[windows, np.arange(width)].sum(axis=2)
-        for row in np.flatnonzero(total.max(axis=1) > highest):
-            highest[row] = total[row].max()
-            best[row] = (name, int(total[row].argmax()), ppm)
+    for row in range(len(bases) if len(motifs) else 0):
+        first = int(highest[:, row].argmax())
+        if highest[first, row] > 0:
+            best[row] = (motifs[first][0], int(place[first, row]), motifs[first][1])
     return best
 
 

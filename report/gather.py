@@ -84,7 +84,8 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
         scan_note = _firing(work, messages, layer, facts, cache, found)
         contributed = sum(name in found.contributions for name in names.values())
         states = {neuron: one["state"] for neuron, one in facts.items()}
-        rows = stage_rows(work, layer, states, scan_note, contributed, len(pairs))
+        measured = len({pair["task"] for pair in pairs} | notes.keys())
+        rows = stage_rows(work, layer, states, scan_note, contributed, len(pairs), measured)
         shown = any(row["said"] for row in rows)
         interpreted = sum(state in ("fine", "silent", "empty") for state in states.values())
         found.network["rows"][layer - 1]["interpreted"] = interpreted

@@ -3,6 +3,19 @@
 import functools
 
 HELP: dict[str, dict[str, tuple[str, str]]] = {
+    "Model": {
+        "layer": ("Layer", "A convolution, the GRU, or the dense layers, in the order that a message passes them."),
+        "field": ("Sees", "Receptive field: the nucleotides that one position of the layer depends on."),
+        "channels": ("Channels", "Numbers that go into the layer and come out of it at each position."),
+        "interpreted": ("Interpreted", "Neurons of the layer that motif discovery has finished."),
+        "split": ("Split", "Messages the network was trained on, chosen by, and tested on."),
+        "messages": ("Messages", "Sequences in the split."),
+        "length": ("Length, median", "Nucleotides of a message: median, and below it the shortest and the longest."),
+        "stage": ("Stage", "What is computed, in the order in which it is run."),
+        "there": ("There", "How much of it lies in the results."),
+        "newest": ("Newest file (UTC)", "When its newest file was written, Coordinated Universal Time."),
+        "missing": ("Missing: run", "The command that computes what is missing."),
+    },
     "Neurons": {
         "neuron": ("Neuron", "A channel of a convolution; layers and neurons count from 1."),
         "best": (
@@ -14,7 +27,7 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "contribution": (
             "Contribution",
             "Positive: the prediction is higher in messages that activate the neuron; negative: lower; neutral: the "
-            "difference is not significant; else why there was no test.",
+            "difference is not significant or the effect too small; else why there was no test.",
         ),
         "effect": (
             "Effect",
@@ -59,6 +72,8 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "In real messages": {
+        "message": ("Message", "Its name in the data set."),
+        "of_split": ("Split", "What the message was for: training (train), choice of the network (valid), or test."),
         "activating": ("Activating", "Messages with a window above the threshold's share of the neuron's maximum."),
         "region": (
             "Region",
@@ -68,7 +83,7 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "position": ("Position", "Middle of the best window over the length of the message, 0 at the 5' end."),
         "share": ("Of maximum", "Activation of the window over the neuron's highest activation in the training set."),
         "fragment": (
-            "Fragment",
+            "Fragment, 5' to 3'",
             "The window with the highest activation of a message; marked is the segment that fits it best by log-odds, "
             "letters that its word allows in bold.",
         ),
@@ -77,12 +92,14 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Motifs": {
         "motif": ("Motif", "Motif of the database, or cluster of motifs that match each other."),
+        "motif_logo": ("Logo", "The database's own matrix; of a cluster, of the member with the best match."),
         "protein": ("Second name", "The database's second name, such as the protein."),
         "holders": ("Neurons", "Neurons with a part that matches at the threshold; the colour is their contribution."),
         "agreement": (
             "Agreement",
             "Of the neurons with a significant contribution, those with the more frequent sign.",
         ),
+        "held_by": ("Held by", "The neurons, the smallest q-value first; each leads to the part that matches."),
         "best_q": ("Smallest q", "Smallest q-value of all matches, Benjamini-Hochberg over the database per segment."),
     },
     "Interactions": {
@@ -104,7 +121,19 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
             "Linear scale",
             "Whether the call holds on a scale on which single effects are the same everywhere.",
         ),
+        "decided": ("Decided by", "The rule that kept a pair from being called, or that it passed every rule."),
+        "joint": ("Joint effect", "Prediction of the intact message less that with both motifs scrambled."),
         "effects": ("Single effects", "Effect of one motif while the other one is scrambled; q of its test."),
+    },
+    "Messages of a pair": {
+        "of_pair": ("Message", "Its name in the data set; it holds both motifs."),
+        "intact": ("Intact", "Prediction of the message as it is (o)."),
+        "scrambled_a": ("A scrambled", "Mean prediction with the first motif scrambled (a)."),
+        "scrambled_b": ("B scrambled", "Mean prediction with the second motif scrambled (b)."),
+        "scrambled_both": ("Both scrambled", "Mean prediction with both motifs scrambled (n)."),
+        "own_eps": ("eps", "Epistasis in this message, o − a − b + n."),
+        "own_control": ("eps of control", "The same of two random stretches of the message."),
+        "own_spacing": ("Spacing", "Nucleotides between the two motifs in the message."),
     },
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from report.overview import versions
 from report.settings import Work
 from utils.page import number
 
@@ -26,6 +27,8 @@ def methods(work: Work, network: dict, dataset: dict, metrics: dict, cards: Sequ
         )
     if pairs:
         text.append(_interaction(work, pairs))
+    used = ", ".join(f"{name} {version}" for name, version in versions().items())
+    text.append(f"Software: CombMotif; the report was built with {used}. Weights: SHA-256 {work.checkpoint.sha256}.")
     return text
 
 
@@ -52,21 +55,31 @@ def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
     layers = sorted({card["layer"] for card in done})
     counts = ", ".join(f"{sum(card['layer'] == layer for card in done)} of conv{layer}" for layer in layers)
     given = work.given["interpreting"]
-    names = work.discovery.motif_database
-    databases = ", ".join(name.rpartition("/")[2] for name in ([names] if isinstance(names, str) else names))
-    settings = ", ".join(
-        f"{said} {given[key]}"
-        for key, said in (("clusters", "k ="), ("weight_power", "weights to the power"), ("seed", "seed"))
-        if key in given
-    )
+    databases = ", ".join(path.name for path in work.databases)
+    short = f"all sequences of up to {given.get('exhaustive_limit', 9)} nt were tried"
+    guided = "chains of sequences moved along the network's gradient"
+    sampling = {
+        "auto": f"{short}, longer ones found by {guided}",
+        "exhaustive": short,
+        "gradient": f"found by {guided}",
+        "genetic": "found by a genetic algorithm",
+    }[given.get("sampler", "auto")]
+    split = {
+        "adaptive": "a part only as long as its own matrix did not explain it, and copies of one pattern at several "
+        "places were joined",
+        "fixed": "in every layer",
+    }[given.get("demixing", "adaptive")]
+    weights = f", sequences weighted by activation to the power {given.get('weight_power', 6)}"
     matched = sum(bool(card["matched"]) for card in done)
     parts = sum(card["parts"] for card in done)
     silent = sum(card["state"] == "silent" for card in done)
     return (
-        f"Motif discovery followed NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of "
-        f"activation and their samples demixed layer by layer by k-means ({settings}) into {parts:,} parts; "
-        f"{silent} neurons never fire. Informative segments were compared with {databases} by Tomtom [3], "
-        f"Benjamini-Hochberg [4] q ≤ {work.discovery.q_threshold:g}: {matched} neurons match {motifs} motifs."
+        f"Motif discovery, after NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of activation "
+        f"({sampling}; seed {given.get('seed', 1)}). Samples were demixed by k-means on the maps of the lower layers, "
+        f"one layer after the other (k = {given.get('clusters', 4)}{weights}), {split}: {parts:,} parts; {silent} "
+        f"{'neuron never fires' if silent == 1 else 'neurons never fire'}. Informative segments were compared with "
+        f"{databases} by Tomtom [3] as implemented in memelite, "
+        f"Benjamini-Hochberg [4] q ≤ {work.discovery.q_threshold:g}: {matched} neurons hold {motifs} known motifs."
     )
 
 
@@ -74,7 +87,8 @@ def _interaction(work: Work, pairs: Sequence[dict]) -> str:
     settings = work.interaction
     tested = [pair for pair in pairs if pair["class"]]
     count = Counter(pair["class"].replace("_", " ") for pair in tested)
-    found = ", ".join(f"{n} {name}" for name, n in count.most_common())
+    said = {"none": "without two significant effects of one sign"}
+    found = ", ".join(f"{n} {said.get(name, name)}" for name, n in count.most_common())
     return (
         f"Interaction: in fragments above {settings.fragment_threshold:g} of a neuron's maximum that hold both motifs "
         f"of a pair, each motif and both were scrambled ({settings.n_draws} draws, seed {settings.seed}) and whole "

@@ -21,7 +21,7 @@ def agreement(contributions: Sequence[str]) -> tuple[int, int, str]:
 
 
 def motif_rows(work: Work, neurons: Sequence[dict]) -> list[dict]:
-    """Return a row per database motif that a neuron matches, and per cluster where a cluster has several of them.
+    """Return a row per database motif that a neuron matches, and per cluster of several motifs.
 
     Args:
         work: the model.

@@ -92,9 +92,7 @@ def hashes(work: Work) -> dict[str, str]:
     found = {"weights": work.checkpoint.sha256}
     if work.dataset_sha256:
         found[f"data set {work.dataset.name}"] = work.dataset_sha256
-    names = work.discovery.motif_database
-    for name in [names] if isinstance(names, str) else names:
-        path = work.path(name)
+    for path in work.databases:
         if path.is_file():
             found[f"motif database {path.name}"] = file_sha256(path)
     return found
@@ -115,7 +113,7 @@ def evaluation_command(work: Work, label: str) -> str:
 
 def commands(work: Work, layer: int) -> dict[str, str]:
     """Return the command of each stage for a layer."""
-    interpreting, interaction = work.configs["interpreting"], work.configs["interaction"]
+    interpreting, interaction = work.command_config("interpreting"), work.command_config("interaction")
     return {
         "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}",
         "scan": f"bash motif_contribution/script/run_search_maxact.sh {layer} {layer} {interaction}",
@@ -125,7 +123,9 @@ def commands(work: Work, layer: int) -> dict[str, str]:
     }
 
 
-def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, contributions: int, pairs: int) -> list:
+def stage_rows(
+    work: Work, layer: int, states: dict[int, str], scan_note: str, contributions: int, pairs: int, measured: int
+) -> list:
     """Return a row per stage of a layer: title, what is there, when it was made, and the command where it is missing.
 
     Args:
@@ -135,6 +135,7 @@ def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, c
         scan_note: what is wrong with the scan; empty where it is fine or not there.
         contributions: neurons of the layer in the table of contributions.
         pairs: pairs of the layer.
+        measured: neurons of the layer in the table of pairs, which says of those without a pair why.
     """
     neurons = range(1, work.channels + 1)
     run = commands(work, layer)
@@ -144,12 +145,12 @@ def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, c
     scanned = work.scan(layer).is_file() and not scan_note
 
     def row(title: str, count: int, of: str, paths: list[Path], command: str, problem: str = "") -> dict:
-        said = problem or (f"{count:,} {of}" if count else "")
+        said = problem or (f"{count:,} {of}" if count else "")  # nothing: not run yet
         return {"title": title, "said": said, "when": when(paths) if count else "",
                 "command": "" if count and not problem and count >= full.get(title, 1) else command}  # fmt: skip
 
     full = {"Motifs": work.channels, "Database matches": work.channels, "Contribution": work.channels,
-            "Fragments": work.channels}  # fmt: skip
+            "Fragments": work.channels, "Interactions": work.channels}  # fmt: skip
     wrong = sum(state in ("other", "damaged") for state in states.values())
     problem = f"{wrong} of other weights or damaged" if wrong else ""
     return [
@@ -161,5 +162,6 @@ def stage_rows(work: Work, layer: int, states: dict[int, str], scan_note: str, c
         row("Contribution", contributions, f"of {work.channels} neurons", [work.contribution()], run["contribution"]),
         row("Fragments", len(located), f"of {work.channels} neurons",
             [work.fragments(layer, one) for one in located], run["fragments"]),
-        row("Interactions", pairs, "pairs", [work.pairs(layer)], run["pairs"]),
+        row("Interactions", measured, f"of {work.channels} neurons: {pairs:,} pairs", [work.pairs(layer)],
+            run["pairs"]),
     ]  # fmt: skip

@@ -13,28 +13,33 @@ from report.downloads import REFERENCES
 from report.firing import HISTOGRAM
 from report.gather import Findings
 from report.methods import methods
+from report.neurons import logo_text
 from report.pair_charts import kind_of, pair_charts, pair_map
 from report.settings import Work
 from report.site import Site, sign
-from report.tables import read_predictions
+from report.tables import in_order, read_predictions
+from utils.clusters import cluster_command
 from utils.page import number
 from utils.runtime import fingerprint
 
 STEPS = ("< 0.1", "0.1", "0.2", "0.5", "0.8")  # of the colour of an effect, as report.site.size has them
-MESSAGE_COLUMNS = (
-    ("Message", "id", "name"), ("Intact", "intact", "number"), ("A scrambled", "a", "number"),
-    ("B scrambled", "b", "number"), ("Both scrambled", "both", "number"), ("eps", "eps", "size"),
-    ("eps of control", "control", "size"), ("Spacing", "spacing", "number"),
+MESSAGE_COLUMNS = (  # key of the help, of the list, of the table of predictions, and kind
+    ("of_pair", "id", "id", "name"), ("intact", "intact", "original", "number"),
+    ("scrambled_a", "a", "scr_a", "number"), ("scrambled_b", "b", "scr_b", "number"),
+    ("scrambled_both", "both", "scr_ab", "number"),
+    ("own_eps", "eps", "eps", "size"), ("own_control", "control", "control_eps", "size"),
+    ("own_spacing", "spacing", "spacing", "number"),
 )  # fmt: skip
-COLUMN_OF = {
-    "id": "id", "intact": "original", "a": "scr_a", "b": "scr_b", "both": "scr_ab", "eps": "eps",
-    "control": "control_eps", "spacing": "spacing",
+DECIDED = {
+    "single effects": "a single effect is not significant, or their signs differ", "q": "eps is not significant",
+    "control": "eps is not beyond that of random stretches", "all": "it passed every rule",
+    "smallest_eps": "eps is too small a share of the single effects",
 }  # fmt: skip
 
 
 def logo_of(columns: str, first: int = 1, segments: Sequence[Sequence[int]] = ()) -> dict:
     """Return what logo.js draws."""
-    return {"columns": columns, "first": first, "segments": [list(one[:2]) for one in segments]}
+    return {"columns": logo_text(columns), "first": first, "segments": [list(one[:2]) for one in segments]}
 
 
 def model_page(site: Site, work: Work, found: Findings) -> None:
@@ -75,6 +80,7 @@ def motifs_page(site: Site, work: Work, found: Findings) -> None:
         row["text"] = " ".join([row["name"], row["alt"], row["cluster"], *row["members"]]).lower()
     site.page(
         "motifs.html", "motifs.html", "", "motifs", rows=found.motifs, logos=logos, clustered=bool(work.clusters),
+        cluster_command=cluster_command(work.databases) if work.databases else "",
         q_threshold=work.discovery.q_threshold, first_command=overview.commands(work, 2)["motifs"],
     )  # fmt: skip
 
@@ -82,16 +88,18 @@ def motifs_page(site: Site, work: Work, found: Findings) -> None:
 def interactions_page(site: Site, work: Work, found: Findings) -> None:
     """Write the maps and the table of all pairs."""
     layers = sorted({pair["layer"] for pair in found.pairs})
-    started = [one["layer"] for one in found.status if one["started"] and one["layer"] not in layers]
+    started = [one["layer"] for one in found.status if one["started"] and not work.pairs(one["layer"]).is_file()]
+    without = [one for one in work.layers if work.pairs(one).is_file() and one not in layers]
     called = sum(kind_of(pair["class"]) in ("synergistic", "antagonistic") for pair in found.pairs)
     site.page(
-        "interactions.html", "interactions.html", "", "interactions", pairs=found.pairs,
+        "interactions.html", "interactions.html", "", "interactions", pairs=in_order(found.pairs),
         tested=sum(bool(pair["class"]) for pair in found.pairs), called=called,
         classes=sorted({pair["class"] for pair in found.pairs}),
         maps=[
             {"layer": one, "map": pair_map([pair for pair in found.pairs if pair["layer"] == one])} for one in layers
         ],
         missing=[{"layer": layer, "command": overview.commands(work, layer)["pairs"]} for layer in started],
+        without=without,
         first_command=overview.commands(work, max(work.layers) - 1)["pairs"],
     )  # fmt: skip
 
@@ -101,7 +109,6 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
     of_neuron: dict[str, list[dict]] = {}
     for pair in found.pairs:
         of_neuron.setdefault(pair["task"], []).append(pair)
-    with_pairs = {pair["layer"] for pair in found.pairs}
     names = [card["name"] for card in found.cards]
     for place, card in enumerate(tqdm(found.cards, desc="pages of neurons", mininterval=0.5, disable=None)):
         name, layer = card["name"], card["layer"]
@@ -113,7 +120,7 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
             "thresholds": found.thresholds.get(name, []),
             "pair_note": found.pair_notes.get(name, ""),
             "pairs": of_neuron.get(name, []),
-            "layer_pairs": layer in with_pairs,
+            "measured": name in of_neuron or name in found.pair_notes,
             "before": names[place - 1] if place else "",
             "after": names[place + 1] if place + 1 < len(names) else "",
             "threshold": work.interaction.threshold,
@@ -128,7 +135,7 @@ def _neuron_page(site: Site, work: Work, context: dict, key: str) -> None:
     card, facts, firing = context["card"], context["facts"], context["firing"]
     parts = listed_parts(facts)
     best = [logo_of(card["columns"], card["first"])] if card["columns"] else [None]
-    logos = best + [logo_of(part["columns"], 1, part["segments"]) for part in parts]
+    logos = best + [logo_of(part["columns"], 1, part["segments"]) | _quality(part) for part in parts]
     card["logo"] = 0 if card["columns"] else None
     site.page(
         f"neurons/{card['name']}.html", "neuron.html", key, "neurons",
@@ -143,6 +150,13 @@ def _neuron_page(site: Site, work: Work, context: dict, key: str) -> None:
             "tree": demixing_tree(parts),
         },
     )  # fmt: skip
+
+
+def _quality(part: dict) -> dict:
+    """Return what the script writes of a part as MEME: its branches, its sequences, and how good it is."""
+    ratio, drawn = ("nan" if part[key] is None else f"{part[key]:.3g}" for key in ("ratio", "drawn"))
+    said = f"activation={part['maximum']:.4g};consensus_ratio={ratio};drawn_ratio={drawn};copies={part['copies']}"
+    return {"path": part["path"], "sites": part["size"], "quality": said}
 
 
 def _bins(facts: dict) -> str:
@@ -189,6 +203,8 @@ def _positions(firing: dict | None) -> str:
 def pair_pages(site: Site, work: Work, found: Findings) -> None:
     """Write the page of every pair that changed."""
     for pair in tqdm(found.pairs, desc="pages of pairs", mininterval=0.5, disable=None):
+        if not pair["page"]:
+            continue
         name = f"pairs/{pair['page']}"
         files = state_of(work.predictions(str(pair["task"]), str(pair["motif_a"]), str(pair["motif_b"])))
         key = fingerprint(look=site.look, pair=pair, files=files)
@@ -197,7 +213,7 @@ def pair_pages(site: Site, work: Work, found: Findings) -> None:
         rows = read_predictions(work, pair)
         site.page(
             name, "pair.html", key, "interactions", pair=pair, rows=rows, charts=pair_charts(pair, rows),
-            columns=MESSAGE_COLUMNS, keys=COLUMN_OF,
+            columns=MESSAGE_COLUMNS, decided=DECIDED.get(pair.get("decided_by"), ""),
         )  # fmt: skip
 
 

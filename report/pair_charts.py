@@ -11,6 +11,12 @@ from utils.page import number
 
 BOX_COLOURS = ("#FFFFFF", "#56B4E9", "#E69F00", "#BBBBBB")
 CELL = 17
+SHAPES = {  # of a cell of the map: width less than the cell's, and roundness; so that colour is not all that tells
+    "synergistic": (2, 0),
+    "antagonistic": (2, 9),
+    "additive": (6, 0),
+    "none": (10, 0),
+}
 
 
 def kind_of(name: str) -> str:
@@ -152,12 +158,13 @@ def pair_map(pairs: Sequence[dict]) -> Markup:
         said = f"{one}, {other}: {pair['class'].replace('_', ' ')}, eps {number(pair['eps'])}, q {q}, {pair['task']}"
         cells = [(place[one], place[other])] + ([(place[other], place[one])] if one != other else [])
         for number_of, (x, y) in enumerate(cells):
-            corner = f'x="{left + CELL * x + 1:.1f}" y="{left + CELL * y + 1:.1f}"'
+            less, rounded = SHAPES[kind]
+            corner = f'x="{left + CELL * x + less / 2:.1f}" y="{left + CELL * y + less / 2:.1f}" rx="{rounded}"'
             away = ' tabindex="-1"' if number_of else ""
             content.append(
                 f'<a href="pairs/{pair["page"]}"{away} aria-label="{escape(said)}"><rect class="cell" {corner} '
-                f'width="{CELL - 2}" height="{CELL - 2}" fill="{CLASS_COLOURS[kind]}"><title>{escape(said)}</title>'
-                f'</rect><text class="sign" x="{left + CELL * (x + 0.5):.1f}" y="{left + CELL * (y + 0.5) + 4:.1f}" '
-                f'text-anchor="middle">{sign}</text></a>'
+                f'width="{CELL - less}" height="{CELL - less}" fill="{CLASS_COLOURS[kind]}"><title>{escape(said)}'
+                f'</title></rect><text class="sign {kind}" x="{left + CELL * (x + 0.5):.1f}" '
+                f'y="{left + CELL * (y + 0.5) + 4:.1f}" text-anchor="middle">{sign}</text></a>'
             )
     return svg(left + size + 4, left + size + 4, f"Map of {len(best)} tested pairs", "".join(content), "map")

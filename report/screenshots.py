@@ -15,6 +15,7 @@ from utils.runtime import InputError, atomic_path, run_script, shown
 
 HERE = Path(__file__).resolve().parent
 SIZES = {"desktop": (1300, 1500), "phone": (390, 1500)}
+STATE = {"neurons": "#sort=effect+descending+size"}  # of a list
 COLOURS = 255  # of a picture, so that it stays small
 OPTIONS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -38,8 +39,8 @@ def pages(site: Path) -> dict[str, Path]:
     return found
 
 
-def picture(program: str, page: Path, target: Path, width: int, height: int) -> None:
-    """Write the picture of a page.
+def picture(program: str, page: Path, state: str, target: Path, width: int, height: int) -> None:
+    """Write the picture of a page; ``state`` is what its address ends with.
 
     Raises:
         InputError: Chromium does not run.
@@ -47,7 +48,7 @@ def picture(program: str, page: Path, target: Path, width: int, height: int) -> 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         raw = Path(folder) / "raw.png"
         command = [program, *OPTIONS.split(), f"--user-data-dir={folder}/profile", f"--window-size={width},{height}"]
-        command += [f"--screenshot={raw}", page.as_uri()]
+        command += [f"--screenshot={raw}", page.as_uri() + state]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if not raw.is_file():
             raise InputError(f"{program}: took no picture of {shown(page)} ({done.stderr.strip()[-100:]})")
@@ -66,7 +67,7 @@ def run(site: Path, output: Path = HERE / "screenshots") -> None:
         raise InputError("chromium: not on PATH; install it (Debian: apt-get install chromium)")
     for name, page in pages(site).items():
         for size, (width, height) in SIZES.items():
-            picture(program, page.resolve(), output / f"{name}_{size}.png", width, height)
+            picture(program, page.resolve(), STATE.get(name, ""), output / f"{name}_{size}.png", width, height)
 
 
 def main(argv: list[str] | None = None) -> None:

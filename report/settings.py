@@ -1,5 +1,8 @@
 """What a report is of: the model that a config names, the settings of each stage, and where its files lie."""
 
+import itertools
+import shlex
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +38,7 @@ class Work:
         discovery: settings of motif_discovery.
         interaction: settings of motif_contribution and motif_interaction.
         configs: file of each stage as a person types it; of a stage without one where it is expected.
+        named: what names the model in a config: its name, or its file.
         given: the settings of each stage as they stand in the files, for the page of the model.
         checkpoint: the network.
         root: folder of the stages.
@@ -46,7 +50,18 @@ class Work:
     configs: dict[str, str]
     given: dict[str, dict]
     checkpoint: Checkpoint
+    named: str = ""
     root: Path = ROOT
+
+    def command_config(self, stage: str) -> str:
+        """Return the config of a stage as its commands take it; without one that of another model, with this model."""
+        if (ROOT / self.configs[stage]).is_file():
+            return shlex.quote(self.configs[stage])
+        others = sorted((ROOT / "configs" / stage).glob("*.yaml"))
+        if not others:
+            return shlex.quote(self.configs[stage])
+        nearest = max(others, key=lambda path: self.name.startswith(path.stem))
+        return f"{shlex.quote(shown(nearest))} {shlex.quote(f'model={self.named or self.name}')}"
 
     @property
     def name(self) -> str:
@@ -118,24 +133,31 @@ class Work:
                 return path
         return None
 
+    @property
+    def databases(self) -> list[Path]:
+        """The motif databases."""
+        names = self.discovery.motif_database
+        return [self.path(name) for name in ([names] if isinstance(names, str) else names)]
+
     @cached_property
     def database(self) -> dict[str, Motif]:
         """The motifs of the databases that are there, by name."""
-        names = self.discovery.motif_database
-        paths = [self.path(name) for name in ([names] if isinstance(names, str) else names)]
-        return {motif.name: motif for path in paths if path.is_file() for motif in read_meme(path)}
+        return {motif.name: motif for path in self.databases if path.is_file() for motif in read_meme(path)}
 
     @cached_property
     def clusters(self) -> dict[str, str]:
-        """The name of the cluster of each database motif, from the tables beside the databases that have one."""
-        names = self.discovery.motif_database
-        found: dict[str, str] = {}
-        for name in [names] if isinstance(names, str) else names:
-            path = self.path(name)
-            table = path.with_name(f"{path.name.split('.')[0]}_clusters.tsv")
-            if table.is_file():
-                found |= _read_clusters(table)
-        return found
+        """The name of the cluster of each database motif that shares it with another one.
+
+        From the tables beside the databases; without one from the first in ``data/`` that is of exactly these motifs.
+        """
+        beside = [path.with_name(f"{path.name.split('.')[0]}_clusters.tsv") for path in self.databases]
+        tables = [_read_clusters(table) for table in beside if table.is_file()]
+        if not tables:
+            others = map(_read_clusters, sorted((self.root / "data").glob("*_clusters.tsv")))
+            tables = list(itertools.islice((one for one in others if one.keys() == self.database.keys()), 1))
+        found = {motif: cluster for table in tables for motif, cluster in table.items()}
+        members = Counter(found.values())
+        return {motif: cluster for motif, cluster in found.items() if members[cluster] > 1}
 
 
 def _read_clusters(path: Path) -> dict[str, str]:
@@ -183,4 +205,6 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
         key = ".".join(map(str, problem["loc"]))
         raise InputError(f"{shown(files['interpreting'])}: key '{key}': {problem['msg'].lower()}") from None
     configs = {one: shown(file) for one, file in files.items()}
-    return Work(model, discovery, interaction, configs, given, load_checkpoint(model), root)
+    own = path.stem if path.parent == ROOT / "configs" / "models" else path
+    named = str(content.get("model", own))
+    return Work(model, discovery, interaction, configs, given, load_checkpoint(model), named, root)

@@ -1,16 +1,18 @@
 """Writing the site: templates that escape, our scripts and style, and pages that are written only when changed."""
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from report.cache import write_changed
 from report.help import HELP, labels, sentences
 from report.neurons import ONE_PATTERN
 from utils.page import SCRIPTS, number, probability
-from utils.runtime import fingerprint, write_text
+from utils.runtime import fingerprint
 
 HERE = Path(__file__).resolve().parent
 TEMPLATES, STATIC = HERE / "templates", HERE / "static"
@@ -19,6 +21,9 @@ MENU = (
     ("index", "Model"), ("neurons", "Neurons"), ("motifs", "Motifs"), ("interactions", "Interactions"),
     ("files", "Take along"), ("help", "Help"),
 )  # fmt: skip
+FOLDERS = {"neurons": ".html", "pairs": ".html", "tables": ".csv", "motifs": ".meme", "fragments": ".bed"}
+UNTESTED = {"never fires": "no message makes it fire", "too few": "too few messages for a test",
+            "no variation": "the predictions do not vary"}  # fmt: skip
 HEAD = 1000  # characters of a page in which its key stands
 
 
@@ -59,17 +64,29 @@ def title_of(name: str) -> str:
     return name.replace("_neuron", " neuron ")
 
 
-def alignment(match: dict) -> str:
-    """Return the consensus of a segment above that of the database motif, aligned by Tomtom's offset."""
-    own = " " * max(match["offset"], 0) + match["own"]
-    its = " " * max(-match["offset"], 0) + match["its"]
-    return f"part     {own}\ndatabase {its}"
+def alignments(matches: Sequence[dict]) -> str:
+    """Return the consensus of each segment above that of its database motif, aligned by Tomtom's offset."""
+    lines = []
+    for match in matches:
+        lines.append(f"{match['target']}{' ' if match['alt'] else ''}{match['alt']}, q {match['q']:.2g}")
+        lines.append(f"part     {' ' * max(match['offset'], 0)}{match['own']}")
+        lines.append(f"database {' ' * max(-match['offset'], 0)}{match['its']}\n")
+    return "\n".join(lines).rstrip("\n")
 
 
 def data(value: object) -> Markup:
     """Return JSON that may stand in a script element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def setting(value: object) -> str:
+    """Return a setting as the config file has it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {setting(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def pair_text(pair: dict) -> str:
@@ -83,7 +100,7 @@ def pair_words(pair: dict) -> str:
     return f"{pair['motif_a']} {pair['motif_b']}".replace("+", " ")
 
 
-FILTERS = (num, prob, whole, plain, sign, size, title_of, alignment, data, pair_text, pair_words)
+FILTERS = (num, prob, whole, plain, sign, size, title_of, alignments, data, setting, pair_text, pair_words)
 
 
 class Site:
@@ -98,6 +115,7 @@ class Site:
     def __init__(self, folder: Path, model: str, overwrite: bool = False) -> None:
         self.folder, self.model, self.overwrite = folder, model, overwrite
         self.pages: set[Path] = set()
+        self.files: set[Path] = set()  # to take along
         self.written = 0
 
     @cached_property
@@ -109,7 +127,7 @@ class Site:
         )  # fmt: skip
         environment.filters |= {one.__name__: one for one in FILTERS}
         environment.globals |= {"help": HELP, "labels": labels(), "sentences": sentences(), "menu": MENU}
-        environment.globals |= {"model": self.model, "one_pattern": ONE_PATTERN}
+        environment.globals |= {"model": self.model, "one_pattern": ONE_PATTERN, "why": UNTESTED}
         return environment
 
     @cached_property
@@ -133,18 +151,17 @@ class Site:
         text = self.environment.get_template(template).render(
             up=up, here=here, key=key, **({"logos": []} | context)
         )  # fmt: skip
-        write_text(self.folder / name, text)
         self.pages.add(self.folder / name)
-        self.written += 1
+        self.written += write_changed(self.folder / name, text)
 
     def assets(self) -> None:
         """Write scripts and style."""
         for path in ASSETS:
-            write_text(self.folder / "assets" / path.name, path.read_text(encoding="utf-8"))
+            write_changed(self.folder / "assets" / path.name, path.read_text(encoding="utf-8"))
 
     def remove_others(self) -> None:
-        """Remove pages of earlier builds that are no part of the site any more."""
-        for folder in ("neurons", "pairs"):
-            for path in (self.folder / folder).glob("*.html"):
-                if path not in self.pages:
+        """Remove pages and files of earlier builds that are no part of the site any more."""
+        for folder, ending in FOLDERS.items():
+            for path in (self.folder / folder).glob(f"*{ending}"):
+                if path not in self.pages | self.files:
                     path.unlink()

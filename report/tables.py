@@ -69,16 +69,26 @@ def read_thresholds(work: Work) -> dict[str, list[dict]]:
 
 
 def read_pairs(work: Work, layer: int) -> tuple[list[dict], dict[str, str]]:
-    """Return the pairs of a layer, each with the page it gets, and why a neuron has none, by its name."""
+    """Return the pairs of a layer, and why a neuron has none, by its name.
+
+    A pair that was measured in any message gets a page.
+    """
     rows = read_rows(work.pairs(layer), list(PAIR_COLUMNS), "run motif_interaction.interaction again")
     pairs = [row for row in rows if row["motif_a"] and row["motif_b"]]
     for number, row in enumerate(pairs, 1):
         row["layer"] = layer
         row["class"] = row["class"] or ""
-        row["page"] = f"conv{layer}_pair{number}.html"
+        row["page"] = f"conv{layer}_pair{number}.html" if row["n"] else ""
         for side in "ab":
             row[f"label_{side}"] = row.get(f"name_{side}") or row[f"motif_{side}"]
-    return pairs, {row["task"]: row["note"] or "" for row in rows if not (row["motif_a"] and row["motif_b"])}
+    return in_order(pairs), {row["task"]: row["note"] or "" for row in rows if not (row["motif_a"] and row["motif_b"])}
+
+
+def in_order(pairs: list[dict]) -> list[dict]:
+    """Return tested pairs by q-value, then those that were measured in too few messages, then the others."""
+    q = [2.0 if row["q_eps"] is None else row["q_eps"] for row in pairs]
+    order = sorted(range(len(pairs)), key=lambda one: (not pairs[one]["class"], q[one], not pairs[one]["n"]))
+    return [pairs[one] for one in order]
 
 
 def read_predictions(work: Work, pair: dict) -> list[dict]:

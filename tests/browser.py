@@ -59,18 +59,22 @@ class Browser:
             self.requests.append(values["request"]["url"])
         elif method == "Page.javascriptDialogOpening":
             self.problems.append(f"a dialog: {values['message']}")
+            self._post("Page.handleJavaScriptDialog", accept=False)  # the page waits for it
 
-    def send(self, method: str, **values: object) -> dict:
-        """Send a command and return its result."""
+    def _post(self, method: str, **values: object) -> int:
         self._number += 1
         command = {"id": self._number, "method": method, "params": values}
         if self._session:
             command["sessionId"] = self._session
         os.write(self._writer, json.dumps(command).encode() + b"\0")
-        until = time.monotonic() + PATIENCE
+        return self._number
+
+    def send(self, method: str, **values: object) -> dict:
+        """Send a command and return its result."""
+        number, until = self._post(method, **values), time.monotonic() + PATIENCE
         while True:
             message = self._receive(until)
-            if message.get("id") == self._number:
+            if message.get("id") == number:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']}")
                 return message["result"]
@@ -102,6 +106,25 @@ class Browser:
         if "exceptionDetails" in found:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:500])
         return found["result"].get("value")
+
+    def click(self, selector: str) -> None:
+        """Click on the first element of a selector, and wait until the page that it leads to, if any, is loaded."""
+        x, y = self.run(f"""(() => {{
+          const one = document.querySelector({json.dumps(selector)});
+          one.scrollIntoView({{ block: "center" }});
+          const box = one.getBoundingClientRect();
+          return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()""")
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        time.sleep(0.2)
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            with contextlib.suppress(RuntimeError):  # the page before goes away meanwhile
+                if self.run("document.readyState === 'complete'"):
+                    return
+            time.sleep(0.02)
+        raise TimeoutError(f"{selector}: what it leads to is not loaded")
 
     def press(self, key: str, code: int) -> None:
         """Press a key."""

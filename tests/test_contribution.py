@@ -38,6 +38,8 @@ from utils.tomtom import COLUMNS
 
 WORDS = ["UGUAA", "GGACU", "CACCA", "AAAAA"]  # lowers, raises, does nothing, and never stands in full
 
+SETTINGS = InteractionSettings(model="toy")
+
 
 def random_case(n=300, neurons=6, targets=2, seed=0):
     rng = np.random.default_rng(seed)
@@ -113,7 +115,7 @@ def test_neurons_without_a_test_say_why_and_the_others_go_on():
     highest = maximum.max(axis=0)
     found = compare(maximum, highest, y, 0.5, min_sequences=6)
     q = np.stack([q_values(found.p_value[:, target]) for target in range(2)], axis=1)
-    said = verdicts(found.state.ravel(), found.effect_size.ravel(), q.ravel(), 0.05).reshape(5, 2)
+    said = verdicts(found.state.ravel(), found.effect_size.ravel(), q.ravel(), 0.05, 0).reshape(5, 2)
     assert said[:4, 0].tolist() == ["never fires", "too few", "too few", "never fires"]
     assert said[4, 0] in ("positive", "negative", "neutral")
     for key in ("difference", "effect_size", "effect_low", "effect_high", "t_statistic", "p_value"):
@@ -129,7 +131,7 @@ def test_all_equal_predictions_are_no_variation(value):
     maximum, highest, y = random_case()
     y[:, 0] = value
     found = compare(maximum, highest, y, 0.5)
-    said = verdicts(found.state[:, 0], found.effect_size[:, 0], found.p_value[:, 0], 0.05)
+    said = verdicts(found.state[:, 0], found.effect_size[:, 0], found.p_value[:, 0], 0.05, 0)
     assert set(said) == {"no variation"}
     assert np.isnan(found.p_value[:, 0]).all()
     assert np.isfinite(found.p_value[:, 1]).all()
@@ -142,7 +144,7 @@ def test_p_is_never_zero():
     found = compare(np.repeat([[1.0], [0.0]], 3000, axis=0), np.ones(1), y, 0.7)
     assert ttest_ind(y[:3000], y[3000:], equal_var=False).pvalue[0] == 0
     assert found.p_value[0, 0] == SMALLEST_P > 0
-    assert verdicts(found.state[0], found.effect_size[0], q_values(found.p_value[0]), 0.05) == ["positive"]
+    assert verdicts(found.state[0], found.effect_size[0], q_values(found.p_value[0]), 0.05, 0.2) == ["positive"]
 
 
 def test_q_values_are_over_what_was_tested():
@@ -164,6 +166,20 @@ def test_noise_is_neutral():
     found = compare(maximum, maximum.max(axis=0), y, 0.7)
     assert (found.p_value < 0.05).sum() > 25
     assert (q_values(found.p_value[:, 0]) <= 0.05).sum() <= 2
+
+
+def test_a_tiny_difference_is_neutral_however_significant():
+    """With 20,000 messages a difference of 0.1 standard deviations has q < 1e-6, and means nothing."""
+    rng = np.random.default_rng(3)
+    active = np.repeat([1.0, 0.0], 10_000)[:, None] * np.ones(2)
+    y = rng.normal(size=(20_000, 1))
+    found = compare(active, np.ones(2), y + 0.1 * active[:, :1], 0.7)
+    q = q_values(found.p_value[:, 0])
+    assert q[0] < 1e-6
+    rule = (found.state[:, 0], found.effect_size[:, 0], q, 0.05)
+    assert verdicts(*rule, 0.2).tolist() == ["neutral", "neutral"]
+    assert verdicts(*rule, 0.0).tolist() == ["positive", "positive"]
+    assert verdicts(*rule, float(found.effect_size[0, 0])).tolist() == ["positive", "positive"]
 
 
 # -- the stage --
@@ -361,7 +377,7 @@ def plot_table(n=60):
 
 def test_the_plot_repeats_and_its_names_do_not_overlap(tmp_path):
     for name in ("a", "b"):
-        volcano_plot(tmp_path / f"{name}.png", plot_table(), "toy", 0.7, 0.05)
+        volcano_plot(tmp_path / f"{name}.png", plot_table(), "toy", SETTINGS)
     for suffix in (".png", ".svg"):
         one, other = ((tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
         assert one == other
@@ -377,7 +393,7 @@ def test_the_plot_of_nothing_tested(tmp_path):
     table = plot_table()
     table[["q_value", "effect_size"]] = np.nan
     table["contribution"] = "too few"
-    volcano_plot(tmp_path / "a.png", table, "toy", 0.7, 0.05)
+    volcano_plot(tmp_path / "a.png", table, "toy", SETTINGS)
     assert (tmp_path / "a.png").stat().st_size > 0
 
 
@@ -475,7 +491,7 @@ def test_the_page_holds_everything_and_takes_names_as_text(work, tmp_path):
     wide = pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv").head(1)
     evil = contribution_page(
         "<script>alert(1)</script>", wide.assign(task="<b>x</b>"), "prediction", [NeuronMotif(note="<i>y</i>")],
-        b"", 0.7, 0.05, "<u>z</u>", {"train": 1},
+        b"", SETTINGS, "<u>z</u>", {"train": 1},
     )  # fmt: skip
     for tag in ("<script>alert", "<b>x", "<i>y", "<u>z"):
         assert tag not in evil

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from motif_discovery.bins import BINS, bin_of, bin_quota
+from motif_discovery.bins import BINS, SampleBins, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
-from motif_discovery.gradient import GradientSampler, _tilted
+from motif_discovery.gradient import FILLERS, GradientSampler
+from motif_discovery.proposals import tilted
 from motif_discovery.sample import chosen_sampler
 from motif_discovery.settings import DiscoverySettings, open_discovery
 from tests.toy import pair_model, seeded_model, word_model
@@ -72,6 +73,50 @@ def test_a_seed_decides_everything_and_other_neurons_nothing():
     assert not np.array_equal(first[0].result()[0][:50], different.result()[0][:50])
 
 
+def test_another_rounding_gives_a_sample_that_is_statistically_the_same(monkeypatch):
+    """Another device rounds otherwise: other draws, the same maximum, levels and diversity."""
+    model = seeded_model(4, 4, seed=2)
+    (one,) = sampler(model, 4).sample([3])
+    exact = WindowNetwork.activation
+
+    def rounded(*arguments):
+        return exact(*arguments).bfloat16().float()
+
+    monkeypatch.setattr(WindowNetwork, "activation", rounded)
+    (other,) = sampler(model, 4).sample([3])
+    assert not np.array_equal(one.result()[0], other.result()[0])
+    assert other.maximum == pytest.approx(one.maximum, rel=0.03)
+    assert abs(one.counts - other.counts).sum() < 0.05 * one.counts.sum()
+    pairs = np.random.default_rng(0).integers(len(one), size=(2, 5000)).clip(max=len(other) - 1)
+    far = [(seen.result()[0][pairs[0]] != seen.result()[0][pairs[1]]).mean() for seen in (one, other)]
+    assert far[0] == pytest.approx(far[1], abs=0.05)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_a_sample_that_is_statistically_the_same():
+    model = seeded_model(4, 4, seed=2)
+    (one,) = sampler(model, 4).sample([3])
+    network = WindowNetwork(model, "cuda")
+    (other,) = GradientSampler(network, 4, one.quota, 1).sample([3])
+    assert other.maximum == pytest.approx(one.maximum, rel=0.03)
+    assert abs(one.counts - other.counts).sum() < 0.05 * one.counts.sum()
+
+
+def test_chains_laid_end_to_end_fill_the_lower_bins_with_true_activations(monkeypatch):
+    """Without the children of the fillers, what is stored below the climbers is windows over the joints."""
+    model = seeded_model(4, 4, seed=2)
+    added = []
+    plain = SampleBins.add
+    monkeypatch.setattr(SampleBins, "add", lambda own, *found: (added.append(found), plain(own, *found))[1])
+    (bins,) = sampler(model, 4).sample([3])
+    laid = [found for found in added if len(found[0]) == (FILLERS - 1) * model.receptive_field(4) + 1]
+    assert laid
+    own = torch.full((len(laid[0][0]),), 3)
+    again = WindowNetwork(model).activation(torch.from_numpy(np.ascontiguousarray(laid[0][0])), 4, own).numpy()
+    np.testing.assert_allclose(laid[0][1], again, atol=1e-5)
+    assert (bins.counts[:8] >= 0.95 * bins.quota).all()
+
+
 def test_neurons_that_never_fire_have_no_sample():
     model = word_model(["UGUAA"])
     found, dead = sampler(model, 1).sample([0, 9])
@@ -83,7 +128,7 @@ def test_neurons_that_never_fire_have_no_sample():
 def test_tilted_bases_have_the_expected_effect():
     d = torch.randn(6, 4, 10, generator=torch.Generator().manual_seed(1))
     gap = torch.tensor([-6.0, -2.0, 0.0, 1.0, 4.0, 1000.0])
-    share = _tilted(d, gap)
+    share = tilted(d, gap)
     assert torch.allclose(share.sum(dim=-2), torch.ones(6, 10))
     expected = (share * d).sum(dim=(-2, -1))
     assert torch.allclose(expected[:5], gap[:5], atol=0.05)

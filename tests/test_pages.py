@@ -265,5 +265,5 @@ def test_a_browser_sorts_filters_and_colours(tmp_path):
     note = json.loads(re.search(r'<body data-note="([^"]*)"', html)[1].replace("&quot;", '"'))
     assert note == {
         "start": "abc", "ratio": "bca", "again": "acb", "matches": "bca", "state": "ascending", "searched": "b",
-        "mixed": "ca", "count": "2 of 3 shown", "drawn": 3, "uracil": "208,2,27,255", "empty": "0,0,0,0",
+        "mixed": "ca", "count": "2 of 3 shown", "drawn": 3, "uracil": "213,94,0,255", "empty": "0,0,0,0",
     }  # fmt: skip

@@ -1,5 +1,7 @@
 """The report: what it shows of the results that exist, and what it says of those that do not."""
 
+import itertools
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -12,14 +14,17 @@ import pytest
 
 from report.build import main, run
 from report.cards import demixing_tree
-from report.charts import icicle, ticks
+from report.charts import CLASS_COLOURS, icicle, ticks
 from report.firing import best_places, expected_regions, pieces, regions
 from report.motifs import agreement
-from report.neurons import columns_text, ppm_of
-from report.pair_charts import box
+from report.neurons import LEVELS, columns_text, logo_text, ppm_of
+from report.overview import commands
+from report.pair_charts import BOX_COLOURS, box
+from report.settings import open_work
 from report.site import data, size
+from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
-from utils.motif import read_meme
+from utils.motif import information, read_meme
 from utils.runtime import ROOT, InputError
 from utils.sequence import encode, iupac_ppm
 
@@ -69,6 +74,20 @@ def test_probabilities_come_back_from_their_text():
     ppm = np.random.default_rng(1).dirichlet(np.ones(4), 9).T
     np.testing.assert_allclose(ppm_of(columns_text(ppm)), ppm, atol=2e-3)
     assert columns_text(np.array([[1.0], [0.0], [0.0], [0.0]])) == "zz000000"
+
+
+def test_the_text_of_a_logo_is_short_and_exact_enough():
+    ppm = np.array([[0.01, 0.25, 0.0], [0.97, 0.25, 0.0], [0.01, 0.25, 1.0], [0.01, 0.25, 0.0]])
+    assert logo_text(columns_text(ppm)) == "CAG" + "999" + "HHH" + "000"  # 0.1 and 0.5 of 86
+    ppm = np.random.default_rng(1).dirichlet(np.full(4, 0.2), 500).T
+    text = logo_text(columns_text(ppm))
+    largest, others = text[:500], [LEVELS.index(one) / 86 for one in text[500:]]
+    read = np.zeros((4, 500))
+    for column, letter in enumerate(largest):
+        rest = [base for base in range(4) if base != "ACGU".index(letter)]
+        read[rest, column] = np.square(others[3 * column : 3 * column + 3])
+        read["ACGU".index(letter), column] = 1 - read[:, column].sum()
+    np.testing.assert_allclose(read * information(read), ppm * information(ppm), atol=0.04)
 
 
 def test_regions_of_a_message():
@@ -125,6 +144,29 @@ def test_a_box_has_its_quartiles_and_whiskers():
     assert (first, third) == tuple(np.percentile(values, (25, 75)))
 
 
+def test_colours_are_told_apart_by_the_colour_blind():
+    """Machado, Oliveira and Fernandes 2009 (IEEE Trans Vis Comput Graph 15:1291), severity 1; distances in CIELAB."""
+    blind = {
+        "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+        "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+        "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+    }
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+    def seen(colour, how):
+        rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        x, y, z = np.cbrt(to_xyz @ np.clip(np.array(how) @ linear, 1e-3, 1) / to_xyz.sum(axis=1))
+        return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+    logo = re.findall(r'"(#[0-9a-f]{6})"', (ROOT / "utils/js/logo.js").read_text().partition("COLOURS = ")[2])[:4]
+    assert len(logo) == 4
+    for palette in (logo, list(CLASS_COLOURS.values()), list(BOX_COLOURS), ["#005a91", "#a03f00"]):
+        for name, how in blind.items():
+            for one, other in itertools.combinations(palette, 2):
+                assert np.linalg.norm(seen(one, how) - seen(other, how)) > 15, (name, one, other)
+
+
 def test_colour_steps_and_json():
     assert [size(effect) for effect in (None, -0.05, 0.1, -0.3, 0.79, -2)] == [0, 0, 1, 2, 3, 4]
     assert "<" not in data({"a": BREAKOUT})
@@ -135,7 +177,7 @@ def test_colour_steps_and_json():
 
 def test_every_page_is_there_and_every_link_leads_somewhere(site):
     pages = pages_of(site)
-    assert len(pages) == len(PAGES) + 4 + 3
+    assert len(pages) == len(PAGES) + 4 + 2  # the pair that was measured in no message has no page
     for page in pages:
         reader = Reader(page.read_text(encoding="utf-8"))
         for link in reader.links:
@@ -187,13 +229,45 @@ def test_files_to_take_along(site, case):
     assert [motif.name for motif in read_meme(site / "motifs/conv2_best.meme")] == [
         f"conv2_neuron{i}" for i in (1, 2, 3)
     ]
-    assert len(read_meme(site / "motifs/conv2_neuron1.meme")) >= 3
     lines = [line.split("\t") for line in (site / "fragments/conv2.bed").read_text(encoding="utf-8").splitlines()]
     assert [line[1:] for line in lines] == [["5", "14", "conv2_neuron1"], ["11", "20", "conv2_neuron1"]]
     assert lines[0][0].startswith("train0_<img")  # a name without blanks
     text = Reader((site / "files.html").read_text(encoding="utf-8")).text
     assert "4 neurons (4 of conv2)" in text
     assert "1 positive synergistic, 1 additive" in text
+
+
+def test_a_measured_layer_without_pairs_is_not_called_missing(tmp_path):
+    case = complete_case(tmp_path)
+    path = tmp_path / "motif_interaction/results/stats/demo/conv2_motif_scramble_stats.csv"
+    table = pd.read_csv(path, comment="#").iloc[:2]
+    table[["motif_a", "motif_b", "class"]] = None
+    table["task"], table["note"] = ["conv2_neuron1", "conv2_neuron2"], "no part has two segments"
+    table.to_csv(path, index=False)
+    site = build(case)
+    text = {
+        name: Reader((site / name).read_text(encoding="utf-8")).text for name in ("index.html", "interactions.html")
+    }
+    assert "2 of 4 neurons: 0 pairs" in text["index.html"]
+    assert "bash motif_interaction/script/run_scr.sh 2 0 4 " in text["index.html"]  # for the other two
+    assert "No neuron of conv2 that was measured has a pair" in text["interactions.html"]
+    assert "run_scr.sh" not in text["interactions.html"]
+    one, other = (
+        Reader((site / f"neurons/conv2_neuron{number}.html").read_text(encoding="utf-8")).text for number in (1, 3)
+    )
+    assert "was measured: no part has two segments." in one
+    assert ("run_scr.sh" in one, "run_scr.sh" in other) == (False, True)
+
+
+def test_every_column_to_take_along_is_explained(site):
+    for path in sorted((site / "tables").glob("*.csv")):
+        known = TABLES[path.stem]
+        for column in pd.read_csv(path, nrows=1).columns:
+            family = [key for key in known if key.endswith("*") and column.startswith(key[:-1])]
+            assert column in known or family, f"{path.name}: {column}"
+        assert all(sentence.endswith(".") for sentence in known.values())
+    text = Reader((site / "help.html").read_text(encoding="utf-8")).text
+    assert all(sentence in text for known in TABLES.values() for sentence in known.values())
 
 
 def test_clusters_stand_beside_their_motifs(tmp_path):
@@ -208,20 +282,68 @@ def test_clusters_stand_beside_their_motifs(tmp_path):
     assert rows[rows["kind"] == "cluster"]["neuron"].tolist() == [f"conv2_neuron{i}" for i in (1, 2, 3)]
 
 
+def test_clusters_are_found_in_data_where_they_are_of_the_same_motifs(tmp_path):
+    case = Case(tmp_path)
+    case.motifs(2, 1)
+    (tmp_path / "data").mkdir()
+    text = "The motifs of the database are in no clusters"
+    command = f"configs/datasets/motif_databases.yaml name=known 'sources=[{tmp_path}"
+    rows = {"a_clusters.tsv": ("M0", "M1", "other"), "b_clusters.tsv": ("M0", "M1", "M2", "M3")}
+    page = build(case) / "motifs.html"
+    assert text in page.read_text(encoding="utf-8")
+    assert command in Reader(page.read_text(encoding="utf-8")).text
+    for name, motifs in rows.items():
+        lines = [f"{motif}\t{'family' if motif in ('M0', 'M2') else motif}\n" for motif in motifs]
+        (tmp_path / "data" / name).write_text("motif\tcluster_name\n" + "".join(lines), encoding="utf-8")
+        build(case)
+        assert (text in page.read_text(encoding="utf-8")) == (name == "a_clusters.tsv")
+    found = pd.read_csv(page.parent / "tables/motifs.csv")
+    assert found[found["kind"] == "cluster"]["motif"].tolist() == ["family"]  # M1 and M3 are alone in theirs
+
+
 def test_only_what_changed_is_written_again(tmp_path):
     case = complete_case(tmp_path)
     site = build(case)
-    written = {page: page.stat().st_mtime_ns for page in pages_of(site)}
+
+    def times():
+        return {str(path.relative_to(site)): path.stat().st_mtime_ns for path in site.rglob("*") if path.is_file()}
+
+    written = times()
     build(case)
-    kept = [page for page in pages_of(site) if page.stat().st_mtime_ns == written[page]]
-    assert len(kept) == 7  # of neurons and pairs
+    assert {name for name, time in times().items() if time != written[name]} <= {"index.html"}  # it says when
+    (site / "fragments/conv2.bed").unlink()
+    build(case)
+    assert times().keys() == written.keys()
+    written = times()
     case.motifs(2, 1, parts=2)
-    (site / "pairs" / "conv9_pair1.html").write_text("of an earlier build")
+    for left in ("pairs/conv9_pair1.html", "motifs/conv2_neuron1.meme"):
+        (site / left).write_text("of an earlier build")
     build(case)
-    changed = [page.stem for page in pages_of(site) if page in kept and page.stat().st_mtime_ns != written[page]]
-    assert "conv2_neuron1" in changed
-    assert not [name for name in changed if name.startswith("conv2_pair")]
-    assert not (site / "pairs" / "conv9_pair1.html").exists()
+    again = times()
+    assert again.keys() == written.keys()
+    changed = {name for name in again if again[name] != written[name]} - {"index.html"}
+    assert "neurons/conv2_neuron1.html" in changed
+    assert "tables/parts.csv" in changed
+    assert not [
+        name for name in changed if name.startswith(("pairs/", "fragments/", "assets/", "interactions", "help"))
+    ]
+    assert not {"neurons/conv2_neuron3.html", "neurons/conv2_neuron4.html", "tables/interactions.csv"} & changed
+
+
+def test_a_new_stage_changes_its_own_pages(tmp_path):
+    case = Case(tmp_path)
+    for neuron in (1, 2):
+        case.motifs(2, neuron)
+    site = build(case)
+    written = {page: page.read_text(encoding="utf-8") for page in pages_of(site)}
+    assert "run_scr.sh 2 0 4 " in written[site / "neurons/conv2_neuron1.html"]
+    case.interaction(2)
+    build(case)
+    now = {page: page.read_text(encoding="utf-8") for page in pages_of(site)}
+    assert sorted(page.stem for page in now.keys() - written.keys()) == ["conv2_pair1", "conv2_pair2"]
+    assert "UGUA, GGAC" in now[site / "neurons/conv2_neuron1.html"]
+    for same in ("motifs.html", "help.html"):
+        assert now[site / same] == written[site / same]
 
 
 def test_nothing_was_run_yet(tmp_path):
@@ -235,6 +357,25 @@ def test_nothing_was_run_yet(tmp_path):
     case.dataset.unlink()
     build(case)
     assert "is not there" in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_commands_of_a_model_without_configs_borrow_one(tmp_path):
+    """Each command that a report names can be typed: its config is there, and names the model."""
+    work = open_work("configs/models/mrl_predictor_noAUG.yaml")
+    for stage, command in commands(work, 2).items():
+        config, model = command.split()[-2:]
+        assert (ROOT / config).is_file(), command
+        assert (config, model) == (
+            f"configs/{'interpreting' if stage == 'motifs' else 'interaction'}/mrl_predictor.yaml",
+            "model=mrl_predictor_noAUG",
+        )
+    for command in commands(open_work("configs/models/mrl_predictor.yaml"), 2).values():
+        assert command.split()[-1] in (
+            "configs/interpreting/mrl_predictor.yaml",
+            "configs/interaction/mrl_predictor.yaml",
+        )
+    case = Case(tmp_path)
+    assert commands(open_work(case.config), 2)["pairs"].endswith(f".yaml model={tmp_path / 'model.yaml'}")
 
 
 def test_results_of_other_weights_are_said_and_not_shown(tmp_path):

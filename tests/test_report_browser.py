@@ -1,17 +1,26 @@
 """The pages of a report in a browser: what they load, how lists work, what is drawn, and who can read it."""
 
+import base64
+import json
 import re
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from report.build import run
 from tests.browser import chromium
 from tests.report_case import HOSTILE, complete_case
+from utils.motif import read_meme
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    case = complete_case(tmp_path_factory.mktemp("report"))
+def case(tmp_path_factory):
+    return complete_case(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def site(case):
     return run(str(case.config), str(case.root / "site"), root=case.root).parent
 
 
@@ -37,6 +46,23 @@ def choose(browser, selector, value):
     )
 
 
+def test_the_browser_tells_of_what_must_not_be(browser, tmp_path):
+    """What the test after this one relies on."""
+    page = tmp_path / "page.html"
+    for body, said in (
+        ("<img src=x onerror=alert(1)>", "a dialog: 1"),
+        ("<script>console.error('wrong')</script>", "wrong"),
+        ("<script>nothing.at.all</script>", "ReferenceError"),
+    ):
+        page.write_text(f"<!DOCTYPE html><title>page</title>{body}", encoding="utf-8")
+        browser.open(page)
+        assert said in " ".join(browser.problems), body
+    for body in ('<img src="http://127.0.0.1:9/x.png">', '<link rel="stylesheet" href="http://127.0.0.1:9/x.css">'):
+        page.write_text(f"<!DOCTYPE html><title>page</title>{body}", encoding="utf-8")
+        browser.open(page)
+        assert any(one.startswith("http://127.0.0.1:9/x") for one in browser.requests), body
+
+
 def test_every_page_opens_without_an_error_or_a_request_that_leaves_the_disk(browser, site):
     for page in pages_of(site):
         browser.open(page)
@@ -55,6 +81,31 @@ def test_no_page_is_wider_than_the_window(browser, site, width):
     browser.resize(1300, 1600)
 
 
+def test_every_column_says_what_it_means(browser, site):
+    for page in pages_of(site):
+        browser.open(page)
+        heads = browser.run("[...document.querySelectorAll('th')].map((one) => [one.textContent, one.title])")
+        assert not [name for name, sentence in heads if not sentence.endswith(".")], page
+        assert not [name for name, _ in heads if not name], page
+
+
+def test_a_page_loads_itself_alone(browser, site):
+    browser.open(site / "index.html")
+    loaded = {one.rpartition("/")[2] for one in browser.requests if one.startswith("file:")}
+    assert loaded == {"index.html", "report.css", "logo.js", "report.js"}
+
+
+def test_logos_are_drawn_where_they_are_looked_at(browser, site):
+    browser.resize(1300, 200)
+    browser.open(site / "neurons/conv2_neuron1.html")
+    drawn = "[...document.querySelectorAll('canvas')].map((one) => Boolean(one.dataset.drawn))"
+    assert browser.run(drawn)[-1] is False
+    browser.run("document.querySelectorAll('canvas')[3].scrollIntoView()")
+    browser.run("new Promise((done) => setTimeout(done, 300))")
+    assert browser.run(drawn)[-1] is True
+    browser.resize(1300, 1600)
+
+
 CONTRAST = """(() => {
   const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
   const light = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
@@ -68,6 +119,17 @@ CONTRAST = """(() => {
     return [255, 255, 255];
   };
   const weak = [];
+  const under = (text) => { // in a chart: the box that the text stands on, else the page
+    const box = text.previousElementSibling;
+    if (!box || box.tagName !== "rect" || !text.matches(".sign, .icicle text")) return [255, 255, 255];
+    const fill = getComputedStyle(box).fill;
+    return fill.startsWith("url") ? [217, 146, 90] : parse(fill); // the darker stripes of a hatched box
+  };
+  for (const one of document.querySelectorAll("svg text")) {
+    if (!one.textContent.trim()) continue;
+    const [a, b] = [light(parse(getComputedStyle(one).fill)), light(under(one))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) weak.push(`${one.outerHTML.slice(0, 60)}`);
+  }
   for (const one of document.querySelectorAll("main *, header *, footer")) {
     if (one.closest("svg")) continue;
     if (![...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
@@ -79,6 +141,9 @@ CONTRAST = """(() => {
 
 
 def test_text_stands_out_from_its_ground(browser, site):
+    browser.open(site / "help.html")
+    browser.run("document.querySelector('dd').style.color = '#888'")
+    assert len(browser.run(CONTRAST)) == 1  # 3.5 : 1
     for page in pages_of(site):
         browser.open(page)
         assert browser.run(CONTRAST) == [], page
@@ -102,6 +167,17 @@ def test_neurons_are_sorted_filtered_and_searched(browser, site):
         assert len(names(browser)) == found, query
     assert browser.run("location.hash") == "#search=UGUAAA+neuron3&sort=effect+descending+size"
     assert browser.problems == []
+    for control, value, found in (
+        ("[data-least=effect]", "0.3", [everyone[0], everyone[1]]), ("[data-least=effect]", "0.5", [everyone[1]]),
+        ("[data-most=match]", "0.001", everyone[:3]), ("[data-most=match]", "0.00001", []),
+    ):  # fmt: skip
+        browser.open(site / "neurons.html")
+        choose(browser, control, value)
+        assert names(browser) == found, (control, value)
+    quality = browser.run("[...document.querySelectorAll('[data-item]')].map((one) => Number(one.dataset.ratio))")
+    browser.open(site / "neurons.html")
+    choose(browser, "[data-least=ratio]", str(sorted(quality)[-1]))
+    assert len(names(browser)) == 1
     browser.open(site / "neurons.html", "#search=neuron2&sort=effect+ascending+number")
     assert names(browser) == ["conv2 neuron 2"]
     assert browser.run("document.querySelector('[data-search]').value") == "neuron2"
@@ -109,12 +185,22 @@ def test_neurons_are_sorted_filtered_and_searched(browser, site):
 
 def test_pairs_are_filtered_by_class_and_q_and_the_map_leads_to_them(browser, site):
     browser.open(site / "interactions.html")
-    assert len(names(browser)) == 3
+    rows = "[...document.querySelectorAll('[data-item]')].filter((one) => !one.hidden).length"
+    assert browser.run(rows) == 3
+    pale = "[...document.querySelectorAll('.map a')].map((one) => getComputedStyle(one).opacity)"
     choose(browser, "[data-most=q]", "0.05")
-    assert len(names(browser)) == 1
+    assert browser.run(rows) == 1
+    assert browser.run(pale) == ["1", "1"]  # two cells of the pair
+    choose(browser, "[data-filter=class]", "additive")
+    assert browser.run(pale) == ["0.2", "0.2"]
+    choose(browser, "[data-filter=class]", "")
     choose(browser, "[data-most=q]", "")
+    shown = "[...document.querySelectorAll('[data-item]:not([hidden]) td:first-child')].map((one) => one.innerText)"
     choose(browser, "[data-filter=class]", "untested")
-    assert names(browser) == ["UUUU, CCCC"]
+    assert [text.split("\n")[0] for text in browser.run(shown)] == ["UUUU, CCCC"]
+    assert "too few" in browser.run("document.querySelector('[data-item]:not([hidden])').innerText")
+    choose(browser, "[data-filter=class]", "tested")
+    assert len(browser.run(shown)) == 2
     choose(browser, "[data-filter=class]", "")
     browser.run("document.querySelector('th button[data-key=q]').click()")
     assert (
@@ -143,48 +229,186 @@ def test_a_motif_leads_to_its_neurons_and_their_parts(browser, site):
     assert browser.run("document.querySelector('.leaf:target').id") == anchor
 
 
-def test_logos_are_drawn_and_saved(browser, site):
+LETTERS = """(part) => {
+  const canvas = document.querySelector(`#part-${part} canvas`);
+  const scale = canvas.width / parseFloat(canvas.style.width);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const colours = { "0,158,115": "A", "0,114,178": "C", "230,159,0": "G", "213,94,0": "U" };
+  return Array.from({ length: 9 }, (_, column) => { // of each column the letter with most pixels, and where it begins
+    const counts = { A: 0, C: 0, G: 0, U: 0 };
+    let top = Infinity;
+    for (let y = Math.floor(7 * scale); y < 67 * scale; y++) {
+      for (let x = Math.floor((34 + 18 * column) * scale); x < (34 + 18 * (column + 1)) * scale; x++) {
+        const place = 4 * (y * canvas.width + x);
+        const letter = colours[[data[place], data[place + 1], data[place + 2]].join()];
+        if (letter) { counts[letter] += 1 / scale ** 2; top = Math.min(top, y / scale); }
+      }
+    }
+    const most = Object.keys(counts).reduce((a, b) => (counts[a] >= counts[b] ? a : b));
+    return [most, counts[most], top];
+  });
+}"""
+
+
+def test_logos_have_their_letters_at_their_places(browser, site):
     browser.open(site / "neurons/conv2_neuron1.html")
-    browser.run("document.querySelector('.leaf canvas').scrollIntoView()")
-    browser.run("new Promise((done) => setTimeout(done, 300))")
-    colours = browser.run("""(() => {
-      const canvas = document.querySelector('.leaf#part-0 canvas');
-      const scale = canvas.width / parseFloat(canvas.style.width);
-      const image = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      const at = (column, y) => {
-        const start = 4 * (Math.floor(y * scale) * image.width + Math.floor((34 + 18 * column + 2.6) * scale));
-        return [...image.data.slice(start, start + 4)].join();
-      };
-      return [at(1, 45), at(0, 20)];
+    for part, word in (("0", "UGUAAAUA"), ("1", "AUUUAUUA"), ("2", "GGACUGGA")):
+        browser.run(f"document.querySelector('#part-{part} canvas').scrollIntoView()")
+        browser.run("new Promise((done) => setTimeout(done, 300))")
+        found = browser.run(f"({LETTERS})('{part}')")
+        assert "".join(letter for letter, _, _ in found[1:]) == word  # as tests.report_case wrote it
+        assert all(pixels > 150 for _, pixels, _ in found[1:])  # of 18 x 60
+        assert found[0][1] < 20  # a column without information
+    p = np.array([0.97, 0.01, 0.01, 0.01])
+    height = 60 * (2 + (p * np.log2(p)).sum()) / 2
+    assert found[3][2] == pytest.approx(67 - height, abs=2)  # the stack of letters is as high as the information
+
+
+def saved(browser, selector):
+    """Click on a button and return the name, type and content (of a text) or size and colours (of a picture)."""
+    browser.run("""(() => {
+      window.kept = null;
+      URL.createObjectURL = (blob) => { window.keptBlob = blob; return "data:,"; };
+      HTMLAnchorElement.prototype.click = function () { window.kept = this.download; };
     })()""")
-    assert colours == ["208,2,27,255", "238,241,246,255"]  # left stem of the first U of UGUAAAUA; ground of a segment
-    svg = browser.run("combmotif.svg(document.querySelector('.leaf#part-0 canvas')).text()")
-    assert svg.startswith("<svg xmlns=")
-    assert svg.count('fill="#d0021b"') >= 2
-    assert "</svg>" in svg
-    png = browser.run(
-        "combmotif.png(document.querySelector('.leaf#part-0 canvas'), 4).then((blob) => createImageBitmap(blob))"
-        ".then((image) => [image.width, image.height])"
-    )
-    assert png == [4 * (34 + 9 * 18 + 8), 4 * (7 + 60 + 24)]
-    assert browser.run("document.querySelectorAll('.save button').length") == 2 * 4  # three parts and the best segment
+    browser.run(f"document.querySelector({json.dumps(selector)}).click()")
+    return browser.run("""(async () => {
+      while (!window.kept) await new Promise((done) => setTimeout(done, 20));
+      if (keptBlob.type !== "image/png") return [kept, keptBlob.type, await keptBlob.text()];
+      const image = await createImageBitmap(keptBlob);
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      const { data } = context.getImageData(0, 0, image.width, image.height);
+      const colours = new Set();
+      for (let i = 0; i < data.length; i += 4) colours.add([...data.slice(i, i + 4)].join());
+      return [kept, keptBlob.type, [image.width, image.height, [...colours]]];
+    })()""")
+
+
+def test_logos_are_saved(browser, site):
+    browser.open(site / "neurons/conv2_neuron1.html")
+    name, kind, text = saved(browser, "#part-0 .save button:first-child")
+    assert (name, kind) == ("conv2_neuron1_0.svg", "image/svg+xml")
+    letters = [one.get("fill") for one in ElementTree.fromstring(text).iter() if one.tag.endswith("path")]
+    assert letters.count("#d55e00") >= 3
+    assert letters.count("#009e73") >= 4
+    name, kind, (width, height, colours) = saved(browser, "#part-0 .save button:last-child")
+    assert (name, kind) == ("conv2_neuron1_0.png", "image/png")
+    assert (width, height) == (4 * (34 + 9 * 18 + 8), 4 * (7 + 60 + 24))
+    assert {"213,94,0,255", "0,158,115,255"} <= set(colours)
+    count = browser.run("document.querySelectorAll('canvas').length")
+    assert browser.run("document.querySelectorAll('.scroll + .save button').length") == 2 * count == 8
+    assert browser.problems == []
+
+
+def test_every_chart_is_saved_as_it_looks(browser, site):
+    kinds = {
+        "index.html": 1, "neurons/conv2_neuron1.html": 5, "interactions.html": 1,
+        browser_pair(browser, site): 3,
+    }  # fmt: skip
+    for page, count in kinds.items():
+        browser.open(site / page)
+        assert browser.run("document.querySelectorAll('svg.chart').length") == count
+        assert browser.run("document.querySelectorAll('figure > .save').length") == count
+    browser.open(site / "neurons/conv2_neuron1.html")
+    chart = 'figure[data-chart="conv2_neuron1_positions"]'
+    name, _, text = saved(browser, f"{chart} .save button:first-child")
+    assert name == "conv2_neuron1_positions.svg"
+    bars = [one.get("style") for one in ElementTree.fromstring(text).iter() if one.tag.endswith("rect")]
+    assert len(bars) == 20
+    assert all("fill: rgb(63, 114, 175)" in style for style in bars)  # without the style sheet of the page
+    name, _, (width, height, colours) = saved(browser, f"{chart} .save button:last-child")
+    box = browser.run(f"['width', 'height'].map((one) => document.querySelector('{chart} svg').viewBox.baseVal[one])")
+    assert (name, width, height) == ("conv2_neuron1_positions.png", *(3 * side for side in box))
+    assert {"63,114,175,255", "255,255,255,255"} <= set(colours)
+    assert browser.problems == []
+
+
+def browser_pair(browser, site):
+    """Return the page of the pair that was measured best."""
+    browser.open(site / "interactions.html")
+    return browser.run("document.querySelector('tbody a').getAttribute('href')")
+
+
+def test_motifs_are_saved_as_they_were_found(browser, site, case, tmp_path):
+    browser.open(site / "neurons/conv2_neuron1.html")
+    name, _, text = saved(browser, "button[data-meme]")
+    assert name == "conv2_neuron1.meme"
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    own = {motif.name: motif for motif in read_meme(tmp_path / name)}
+    found = {motif.name: motif for motif in read_meme(case.root / "motif_discovery/motifs/demo/conv2_neuron1.meme")}
+    assert own.keys() == found.keys()
+    assert len(own) >= 3
+    for key, motif in found.items():
+        assert (own[key].alt, own[key].nsites) == (motif.alt, motif.nsites)
+        np.testing.assert_allclose(own[key].ppm, motif.ppm, atol=0.01)
+
+
+def test_links_lead_where_they_say(browser, site):
+    browser.open(site / "index.html")
+    browser.click("header nav a:nth-child(2)")
+    assert browser.run("document.querySelector('h1').firstChild.textContent").strip() == "Neurons"
+    browser.click(".card:nth-child(2) h3 a")
+    assert browser.run("document.querySelector('h1').firstChild.textContent").strip() == "conv2 neuron 2"
+    browser.click("a[rel=next]")
+    assert browser.run("document.querySelector('h1').firstChild.textContent").strip() == "conv2 neuron 3"
+    browser.click("nav.steps a")
+    assert browser.run("document.querySelector('[data-filter=layer]').value") == "2"
+    browser.click("header nav a:nth-child(4)")
+    browser.click(".map a")
+    assert browser.run("document.querySelector('h1').firstChild.textContent").strip() == f"{HOSTILE}, GGAC"
+    browser.click("nav.steps a:nth-child(2)")
+    assert browser.run("document.querySelector('h1').firstChild.textContent").strip() == "conv2 neuron 1"
+    assert browser.problems == []
 
 
 def test_the_keyboard_reaches_everything(browser, site):
+    for page in ("neurons.html", "interactions.html", "neurons/conv2_neuron1.html"):
+        browser.open(site / page)
+        wanted = browser.run("""(() => {
+          const all = [...document.querySelectorAll("a[href]:not([tabindex]), button, input, select, summary")];
+          all.filter((one) => one.checkVisibility()).forEach((one) => { one.dataset.wanted = "1"; });
+          return document.querySelectorAll("[data-wanted]").length;
+        })()""")
+        browser.press("Tab", 9)
+        assert browser.run("document.activeElement.className") == "skip"
+        for _ in range(wanted + 20):
+            reached = browser.run("""(() => {
+              const one = document.activeElement;
+              delete one.dataset.wanted;
+              return one === document.body || getComputedStyle(one).outlineStyle !== "none";
+            })()""")
+            assert reached, browser.run("document.activeElement.outerHTML")  # who uses the keyboard sees where they are
+            browser.press("Tab", 9)
+        assert browser.run("[...document.querySelectorAll('[data-wanted]')].map((one) => one.outerHTML)") == []
+
+
+def test_the_keyboard_works_what_it_reaches(browser, site):
     browser.open(site / "interactions.html")
-    browser.press("Tab", 9)
-    assert browser.run("document.activeElement.className") == "skip"
     browser.run("document.querySelector('th button[data-key=eps]').focus()")
     browser.press("Enter", 13)
     assert browser.run("document.activeElement.parentElement.getAttribute('aria-sort')") == "descending"
+    browser.run("document.querySelector('summary').focus()")
+    browser.press("Enter", 13)
+    assert browser.run("document.querySelector('details.legend').open")
     browser.run("document.querySelector('.map a').focus()")
     browser.press("Enter", 13)
     browser.run("new Promise((done) => setTimeout(done, 300))")
     assert re.search(r"pairs/conv2_pair\d\.html$", browser.run("location.href"))
 
 
-def test_print_hides_the_controls(browser, site):
-    browser.open(site / "neurons.html")
-    browser.send("Emulation.setEmulatedMedia", media="print")
-    assert browser.run("getComputedStyle(document.querySelector('form.controls')).display") == "none"
-    browser.send("Emulation.setEmulatedMedia", media="")
+def test_printing_gives_all_of_a_page_and_no_controls(browser, site):
+    for page in ("neurons.html", "neurons/conv2_neuron1.html", "motifs.html", "interactions.html", "files.html"):
+        browser.resize(1300, 200)
+        browser.open(site / page)
+        pdf = base64.b64decode(browser.send("Page.printToPDF", preferCSSPageSize=True)["data"])
+        assert pdf.startswith(b"%PDF")
+        browser.send("Emulation.setEmulatedMedia", media="print")
+        browser.resize(703, 1000)  # A4 without its margins
+        for control in ("form.controls", ".save", "header nav"):
+            hidden = f"[...document.querySelectorAll('{control}')].every((one) => !one.checkVisibility())"
+            assert browser.run(hidden), (page, control)
+        assert browser.run("document.documentElement.scrollWidth") <= 703, page
+        browser.send("Emulation.setEmulatedMedia", media="")
+    browser.resize(1300, 1600)

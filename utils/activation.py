@@ -91,14 +91,14 @@ class WindowNetwork:
         return self._map_from_layer(self._looked_up(indices), 2, layer)
 
     def _chunks(self, indices: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Yield the rows of each batch and its windows, repeated up to a multiple of ``ROWS``.
+        """Yield the rows of each batch and its windows, repeated up to a multiple of ``ROWS``; a single one stays one.
 
         The convolutions' kernels are made anew for every shape they meet, so there should be few shapes.
         """
         size = max(ROWS, POSITIONS_AT_ONCE // indices.shape[1] // ROWS * ROWS)
         for start in range(0, len(indices), size):
             part = indices[start : start + size]
-            missing = -len(part) % ROWS
+            missing = -len(part) % ROWS if len(part) > 1 else 0
             filled = torch.cat([part, part[:1].expand(missing, -1)]) if missing else part
             yield slice(start, start + len(part)), filled.to(self.device)
 

@@ -34,6 +34,7 @@ class InteractionSettings(Settings):
     batch_size: int = pydantic.Field(64, ge=1, description="messages predicted together")
     seed: int = pydantic.Field(1, ge=0)
     device: str = "auto"
+    smallest_effect: float = pydantic.Field(0.2, ge=0, description="contribution called: Cohen's d, from its size on")
     matches: str = pydantic.Field("motif_discovery/tomtom_match_results", description="folder of database matches")
     smallest_eps: float = pydantic.Field(0.3, ge=0, description="epistasis called, as share of the single effects")
     max_sequences: int = pydantic.Field(200, ge=6, description="measured of a pair; of more, a random choice")

@@ -110,15 +110,20 @@ def segments(ppm: np.ndarray, threshold: float = 0.7, min_width: int = 4, max_wi
     return pieces
 
 
-def write_meme(path: str | Path, motifs: Iterable[Motif]) -> None:
-    """Write motifs in MEME's minimal format, RNA alphabet, whole or not at all."""
+def meme_text(motifs: Iterable[Motif]) -> str:
+    """Return motifs in MEME's minimal format, RNA alphabet."""
     lines = ["MEME version 4", "", "ALPHABET= ACGU", "", "Background letter frequencies", "A 0.25 C 0.25 G 0.25 U 0.25"]
     for motif in motifs:
         width = motif.ppm.shape[1]
         lines += ["", f"MOTIF {motif.name} {motif.alt}".rstrip(), ""]
         lines.append(f"letter-probability matrix: alength= 4 w= {width} nsites= {motif.nsites} E= 0")
         lines += ["  ".join(f"{probability:.6f}" for probability in column) for column in motif.ppm.T]
-    write_text(path, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
+
+
+def write_meme(path: str | Path, motifs: Iterable[Motif]) -> None:
+    """Write motifs in MEME's minimal format, RNA alphabet, whole or not at all."""
+    write_text(path, meme_text(motifs))
 
 
 def read_meme(paths: str | Path | Sequence[str | Path]) -> list[Motif]:

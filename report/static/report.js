@@ -2,15 +2,18 @@
 //
 // A list is an element with data-list. In it, elements with data-item are the rows or cards; their data-* hold what the
 // controls use:
-//   data-search           a search box: words found in data-text, or IUPAC words found in data-words
+//   data-search           a search box: words found in data-text, or IUPAC words found in data-words or, without it,
+//                         in the words that the item shows
 //   data-filter="KEY"     a choice: an item is shown whose data-KEY, words separated by blanks, has the chosen one
 //   data-most="KEY"       a number: an item is shown whose data-KEY is not above it
+//   data-least="KEY"      a number: an item is shown whose data-KEY, whatever its sign, is not below it
 //   data-sort             a choice of "KEY first-direction kind"
 //   th button[data-key]   sorts a table by data-KEY, with data-first (direction) and data-kind (number or name)
 // The address keeps the controls: neurons.html#layer=5&search=PUM2 opens the page like that.
 (() => {
   "use strict";
 
+  const PNG_SCALE = 3;
   const BASES = {
     A: "A", C: "C", G: "G", U: "U", T: "U", R: "AG", Y: "CU", S: "CG", W: "AU", K: "GU", M: "AC",
     B: "CGU", D: "AGU", H: "ACU", V: "ACG", N: "ACGU",
@@ -27,19 +30,26 @@
     });
   }
 
+  // The words of an item: those of its data-words, else those that it shows.
+  function wordsOf(item) {
+    if ("words" in item.dataset) return item.dataset.words.split(" ");
+    return [...item.querySelectorAll(".words code")].map((code) => code.textContent);
+  }
+
   function isFound(item, token) {
     if ((item.dataset.text || "").includes(token.toLowerCase())) return true;
     const query = token.toUpperCase();
-    return /^[ACGUTRYSWKMBDHVN]{3,}$/.test(query) && holdsWord((item.dataset.words || "").split(" "), query);
+    return /^[ACGUTRYSWKMBDHVN]{3,}$/.test(query) && holdsWord(wordsOf(item), query);
   }
 
   function startList(list) {
     const items = [...list.querySelectorAll("[data-item]")];
     const home = items.length ? items[0].parentElement : null;
-    const controls = [...list.querySelectorAll("[data-search], [data-filter], [data-most], [data-sort]")];
+    const controls = [...list.querySelectorAll("[data-search], [data-filter], [data-most], [data-least], [data-sort]")];
     const heads = [...list.querySelectorAll("th button[data-key]")];
     const shown = list.querySelector("output");
-    const keyOf = (control) => control.dataset.filter || control.dataset.most || ("search" in control.dataset ? "search" : "sort");
+    const keyOf = ({ dataset }) =>
+      dataset.filter || dataset.most || dataset.least || ("search" in dataset ? "search" : "sort");
     const first = new Map(controls.map((control) => [control, control.value]));
 
     function passes(item) {
@@ -48,8 +58,10 @@
         if (!value || "sort" in control.dataset) return true;
         if ("search" in control.dataset) return value.split(/\s+/).every((token) => isFound(item, token));
         if (control.dataset.filter) return (item.dataset[control.dataset.filter] || "").split(" ").includes(value);
-        const own = item.dataset[control.dataset.most];
-        return own !== "" && own !== undefined && Number(own) <= Number(value);
+        const { most, least } = control.dataset;
+        const own = item.dataset[most || least];
+        if (own === "" || own === undefined) return false;
+        return most ? Number(own) <= Number(value) : Math.abs(own) >= Number(value);
       });
     }
 
@@ -59,6 +71,9 @@
         item.hidden = !passes(item);
         count += !item.hidden;
       }
+      // the cells of a map whose pair is not shown go pale
+      const away = new Set(items.filter((item) => item.hidden).map((item) => item.dataset.page));
+      for (const cell of list.querySelectorAll(".map a")) cell.classList.toggle("away", away.has(cell.getAttribute("href")));
       if (shown) shown.textContent = `${count.toLocaleString("en")} of ${items.length.toLocaleString("en")} shown`;
     }
 
@@ -116,6 +131,21 @@
     window.addEventListener("hashchange", restore);
   }
 
+  // Two buttons that save a picture: make(kind) returns it, or a promise of it, as "SVG" or "PNG".
+  function saveRow(what, name, make) {
+    const row = document.createElement("p");
+    row.className = "save";
+    for (const kind of ["SVG", "PNG"]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = kind;
+      button.setAttribute("aria-label", `Save the ${what} ${name} as ${kind}`);
+      button.addEventListener("click", async () => save(await make(kind), `${name}.${kind.toLowerCase()}`));
+      row.append(button);
+    }
+    return row;
+  }
+
   function save(blob, name) {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
@@ -127,26 +157,13 @@
   // Every logo that has a name gets two buttons that save it.
   function offerLogos() {
     for (const canvas of document.querySelectorAll("canvas[data-save]")) {
-      const name = canvas.dataset.save;
-      const row = document.createElement("p");
-      row.className = "save";
-      for (const kind of ["SVG", "PNG"]) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.textContent = kind;
-        button.setAttribute("aria-label", `Save the logo ${name} as ${kind}`);
-        button.addEventListener("click", async () => {
-          const blob = kind === "SVG" ? combmotif.svg(canvas) : await combmotif.png(canvas, 4);
-          save(blob, `${name}.${kind.toLowerCase()}`);
-        });
-        row.append(button);
-      }
-      canvas.parentElement.after(row);
+      const make = (kind) => (kind === "SVG" ? combmotif.svg(canvas) : combmotif.png(canvas, 4));
+      canvas.parentElement.after(saveRow("logo", canvas.dataset.save, make));
     }
   }
 
   // Charts drawn as SVG in the page are saved with the colours they have on the page.
-  function chartFile(chart) {
+  function chartText(chart) {
     const copy = chart.cloneNode(true);
     const own = [chart, ...chart.querySelectorAll("*")];
     [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
@@ -155,13 +172,29 @@
       for (const key of keys) node.style.setProperty(key, style.getPropertyValue(key));
     });
     copy.setAttribute("xmlns", chart.namespaceURI);
-    return new Blob([copy.outerHTML], { type: "image/svg+xml" });
+    return copy.outerHTML;
+  }
+
+  async function chartFile(chart, kind) {
+    const text = chartText(chart);
+    if (kind === "SVG") return new Blob([text], { type: "image/svg+xml" });
+    const image = new Image();
+    image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = PNG_SCALE * chart.viewBox.baseVal.width;
+    canvas.height = PNG_SCALE * chart.viewBox.baseVal.height;
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Promise((done) => canvas.toBlob(done, "image/png"));
   }
 
   function offerCharts() {
-    for (const button of document.querySelectorAll("button[data-chart]")) {
-      const chart = button.closest("figure").querySelector("svg");
-      button.addEventListener("click", () => save(chartFile(chart), `${button.dataset.chart}.svg`));
+    for (const figure of document.querySelectorAll("figure[data-chart]")) {
+      const chart = figure.querySelector("svg");
+      if (chart) figure.append(saveRow("chart", figure.dataset.chart, (kind) => chartFile(chart, kind)));
     }
   }
 
@@ -175,6 +208,27 @@
       one.addEventListener("pointerenter", () => mark(one.dataset.message));
       one.addEventListener("focusin", () => mark(one.dataset.message));
       one.addEventListener("click", () => mark(one.dataset.message));
+    }
+  }
+
+  // The segments of all parts of a neuron in MEME's minimal format, from the probabilities that the logos are drawn of.
+  function memeText(neuron) {
+    const lines = ["MEME version 4", "", "ALPHABET= ACGU", "", "Background letter frequencies", "A 0.25 C 0.25 G 0.25 U 0.25"];
+    for (const canvas of document.querySelectorAll(".leaf canvas")) {
+      const { pfm, segments, path, sites, quality } = combmotif.logo(canvas);
+      for (const [start, end] of segments) {
+        lines.push("", `MOTIF ${neuron}_${path}_${start}-${end} ${quality}`, "");
+        lines.push(`letter-probability matrix: alength= 4 w= ${end - start} nsites= ${sites} E= 0`);
+        for (let i = start; i < end; i++) lines.push(pfm.map((row) => row[i].toFixed(4)).join("  "));
+      }
+    }
+    return `${lines.join("\n")}\n`;
+  }
+
+  function offerMotifs() {
+    for (const button of document.querySelectorAll("button[data-meme]")) {
+      const name = button.dataset.meme;
+      button.addEventListener("click", () => save(new Blob([memeText(name)], { type: "text/plain" }), `${name}.meme`));
     }
   }
 
@@ -204,6 +258,7 @@
   document.querySelectorAll("[data-list]").forEach(startList);
   offerLogos();
   offerCharts();
+  offerMotifs();
   offerCopies();
   markMessages();
   openTarget();

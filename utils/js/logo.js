@@ -2,23 +2,25 @@
 //
 // The page holds a JSON script with the id combmotif-data, {"logos": [LOGO, ...]}, where a LOGO is
 //   pfm       four rows (A, C, G, U) of counts; or instead of it
-//   columns   a text, four pairs of base-36 digits per column: the probabilities of A, C, G and U times 1295
+//   columns   a text: the most probable letter of every column, then three characters per column, which are the square
+//             roots of the probabilities of the other letters, A before C, G and U, as places in LEVELS
 //   segments  [start, end) pairs, counted from 0: shaded and underlined
 //   first     the position number of the first column
 // and where a logo goes a canvas with data-logo, its place in the list, and optionally data-bits-height, the height of
 // the axis in pixels. The height of a letter is its probability times the information of the column, 2 + sum p log2 p,
 // on a scale that always runs from 0 to 2 bits.
 // A canvas is drawn when it comes near the window (data-drawn is set) and freed when it is far away; printing draws all.
-// Other scripts find here: combmotif.svg(canvas), the logo of a canvas as an SVG file, and combmotif.png(canvas, scale),
-// a promise of it as a PNG file.
+// Other scripts find here: combmotif.svg(canvas), the logo of a canvas as an SVG file, combmotif.png(canvas, scale), a
+// promise of it as a PNG file, and combmotif.logo(canvas), the LOGO itself with its pfm.
 (() => {
   "use strict";
 
-  const COLOURS = ["#008f00", "#1f4fd8", "#e08a00", "#d0021b"]; // A, C, G, U
+  const COLOURS = ["#009e73", "#0072b2", "#e69f00", "#d55e00"]; // A, C, G, U; after Okabe and Ito
   const LEFT = 34; // room for the axis of bits
   const TOP = 7;
   const BOTTOM = 24; // room for the underline and the position numbers
   const INK = "#444";
+  const LEVELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%()*+,-./:;=?@[]^_{|}~";
   const PRINT_PIXELS = 6e7; // of all logos of a page together
   const SHAPES = letterShapes();
   const LETTERS = SHAPES.map((shape) => new Path2D(shape));
@@ -91,8 +93,15 @@
   // The four rows of a logo, whichever way it is written.
   function rowsOf(logo) {
     if (!logo.pfm) {
-      const pairs = logo.columns.match(/../g) || [];
-      logo.pfm = [0, 1, 2, 3].map((base) => pairs.filter((_, i) => i % 4 === base).map((pair) => parseInt(pair, 36)));
+      const width = logo.columns.length / 4;
+      const largest = [...logo.columns.slice(0, width)].map((letter) => "ACGU".indexOf(letter));
+      const others = [...logo.columns.slice(width)].map((level) => (LEVELS.indexOf(level) / (LEVELS.length - 1)) ** 2);
+      logo.pfm = [0, 1, 2, 3].map((base) =>
+        largest.map((most, i) => {
+          const three = others.slice(3 * i, 3 * i + 3);
+          return base === most ? 1 - three[0] - three[1] - three[2] : three[base - (base > most)];
+        }),
+      );
     }
     return logo.pfm;
   }
@@ -197,6 +206,7 @@
     globalThis.combmotif = {
       svg: (canvas) => svgOf(canvas, logoOf(canvas)),
       png: (canvas, scale) => pngOf(canvas, logoOf(canvas), scale),
+      logo: (canvas) => ({ ...logoOf(canvas), pfm: rowsOf(logoOf(canvas)) }),
     };
     const screenScale = () => Math.max(1, Math.min(3, window.devicePixelRatio || 1));
     let area = 0;
@@ -204,6 +214,7 @@
       const { width, height } = sizeOf(canvas, logoOf(canvas));
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
+      canvas.style.aspectRatio = `${width} / ${height}`; // where a style sheet makes it narrower
       area += width * height;
     }
     const observer = new IntersectionObserver(

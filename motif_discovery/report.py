@@ -4,7 +4,7 @@ import numpy as np
 
 from motif_discovery.bins import BINS, bin_of
 from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
-from motif_discovery.methods import COMMANDS
+from motif_discovery.methods import COMMANDS, OUTPUT
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
 from motif_discovery.settings import Discovery, parse_step
@@ -68,7 +68,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
     return NeuronPage(
         model=discovery.model_name, layer=discovery.layer, neuron=neuron, neurons=neurons,
         receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
-        bin_quota=discovery.quota, parts=rows,
+        bin_quota=discovery.quota if discovery.layer != OUTPUT else 0, parts=rows,
         databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
         context=discovery.context, settings=key, bin_population=population,
     )  # fmt: skip
@@ -86,8 +86,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
 
 
 def _run(discovery: Discovery, neurons: list[int], overwrite: bool) -> None:
-    channels = range(1, discovery.network.model.channels + 1)
-    shown_neurons = [one for one in channels if stored_key(discovery.match_path(one)) == discovery.match_key]
+    shown_neurons = [one for one in discovery.neurons if stored_key(discovery.match_path(one)) == discovery.match_key]
     key = fingerprint(match=discovery.match_key, neurons=shown_neurons)
     everyone = sorted({*shown_neurons, *neurons})
     waiting = unfinished(everyone, discovery.report_path, key, overwrite)

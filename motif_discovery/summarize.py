@@ -13,7 +13,7 @@ import pandas as pd
 
 from motif_discovery import settings as places
 from motif_discovery.files import read_matches, stored_key
-from motif_discovery.methods import COMMANDS, METHODS, NEURONMOTIF
+from motif_discovery.methods import COMMANDS, METHODS, MODISCO_OUTPUT, NEURONMOTIF, OUTPUT, layer_name
 from motif_discovery.page_parts import ONE_PATTERN
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from motif_discovery.summary import FOUND, all_matches, best_per_motif, best_per_neuron, cluster_rows, counts
@@ -72,7 +72,7 @@ def collect(opened: Discovery, layers: list[int]) -> Collected:
     rows, tables, outdated = [], [], 0
     for layer in layers:
         discovery = Discovery(opened.settings, layer, opened.checkpoint, opened.network, opened.method)
-        for neuron in range(1, opened.network.model.channels + 1):
+        for neuron in discovery.neurons:
             path = discovery.match_path(neuron)
             if not path.is_file():
                 continue
@@ -143,7 +143,7 @@ def about(opened: Discovery, layers: list[int], collected: Collected, clusters: 
         "model": opened.model_name,
         "method": opened.method,
         "what it is": METHODS[opened.method] or "NeuronMotif: layer-wise demixing of samples of all activations.",
-        "layers": ", ".join(f"conv{layer}" for layer in layers),
+        "layers": ", ".join(map(layer_name, layers)) + (" (0 in tables)" if OUTPUT in layers else ""),
         "neurons with results": len(collected.neurons),
         "neurons left out, made with other settings": collected.outdated,
         "databases": ", ".join(shown(path) for path in opened.database_paths),
@@ -165,6 +165,10 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
     opened = open_discovery(settings, 1, method)
     highest = opened.network.model.num_layers + 1
     numbers = parse_range(layers, highest, "layers") if layers else list(range(1, highest + 1))
+    if method == MODISCO_OUTPUT:
+        if layers:
+            raise InputError(f"layers: {method} is of the model's output, which has none; leave --layers out")
+        numbers = [OUTPUT]
     cluster_path, clusters = clusters_of(opened, chosen_clusters)
     collected = collect(opened, numbers)
     make = COMMANDS[method]

@@ -72,6 +72,8 @@ def read_table(path: Path) -> dict[str, PublicFile]:
     Raises:
         InputError: unreadable, another header, or a row that is not valid.
     """
+    if path.exists() and not path.is_file():  # a device has no end
+        raise InputError(f"{shown(path)}: is no file; give a tab-separated text file")
     try:
         with open(path, encoding="utf-8", newline="") as handle:
             lines = list(csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))

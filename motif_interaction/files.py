@@ -1,7 +1,9 @@
 """Where the files of motif interaction lie, what decides each, and how they are read and written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -107,14 +109,22 @@ def write_table(path: Path, table: pd.DataFrame, key: str) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.8g") + f"# settings: {key}\n")
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of this stage.
+def read_table(path: Path, numbers: Sequence[str] = (), texts: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table of this stage; ``numbers`` and ``texts`` are columns that it must have.
 
     Raises:
         InputError: not such a table.
     """
+    again = "run again with --overwrite"
     try:
-        return read_csv(path)
+        table = read_csv(path)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise InputError(f"{shown(path)}: not a readable table ({reason}); run again with --overwrite") from None
+        raise InputError(f"{shown(path)}: not a readable table ({reason}); {again}") from None
+    for column in (*numbers, *texts):
+        if column not in table:
+            raise InputError(f"{shown(path)}: column '{column}' is missing; {again}")
+    for column in numbers:
+        if not np.isfinite(pd.to_numeric(table[column], errors="coerce")).all():
+            raise InputError(f"{shown(path)}: column '{column}' holds a value that is not a number; {again}")
+    return table

@@ -17,9 +17,10 @@ PAIR_COLUMNS = (
     "a_alone", "b_alone", "q_a_alone", "q_b_alone", "joint", "eps", "eps_low", "eps_high", "q_eps", "control_eps",
     "q_above_control", "spacing", "spacing_low", "spacing_high", "a_first", "note",
 )  # fmt: skip
+TASK = r"conv\d+_neuron\d+"
 NUMBERS = re.compile(  # columns of all tables that are drawn or counted
     r"(.*_)?(effect_(size|low|high)|q_value|threshold|n_activating|measured|predicted|eps(_low|_high)?|q_eps)"
-    r"|original|scr_(a|b|ab)|n|(q_)?[ab]_alone|joint|control_eps|q_above_control|spacing(_low|_high)?"
+    r"|original|scr_(a|b|ab)|n|(q_)?[ab]_alone|joint|control_eps|q_above_control|spacing(_low|_high)?|a_first"
 )
 SCRAMBLED = ["original", "scr_a", "scr_b", "scr_ab"]
 
@@ -64,6 +65,8 @@ def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
     lost = [column for column in needed if column not in table]
     if lost:
         raise InputError(f"{shown(path)}: column '{lost[0]}' is missing; {again}")
+    if "task" in needed and not table["task"].astype(str).str.fullmatch(TASK).all():
+        raise InputError(f"{shown(path)}: column 'task' holds something else than names such as conv5_neuron2; {again}")
     for column in table.columns[[bool(NUMBERS.fullmatch(str(column))) for column in table.columns]]:
         wrong = [value for value in table[column].dropna() if not isinstance(value, int | float | np.number)]
         if wrong:
@@ -126,7 +129,7 @@ def in_order(pairs: list[dict]) -> list[dict]:
 def read_predictions(work: Work, pair: dict) -> list[dict]:
     """Return the predictions of a pair, a row per message; nothing where none were made."""
     a, b = str(pair["motif_a"]), str(pair["motif_b"])
-    if not (WORDS.fullmatch(a) and WORDS.fullmatch(b) and re.fullmatch(r"conv\d+_neuron\d+", str(pair["task"]))):
+    if not (WORDS.fullmatch(a) and WORDS.fullmatch(b) and re.fullmatch(TASK, str(pair["task"]))):
         return []
     rows = read_rows(
         work.predictions(pair["task"], a, b), [*SCRAMBLED, "eps", "id"], "run motif_interaction.interaction again"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from figures import drawing, method_comparison
 from figures.method_comparison import matched_threshold, recall_and_precision
@@ -125,8 +126,9 @@ def bars(methods, layers, **columns):
 def test_the_figure_has_no_overlapping_labels(layers, columns):
     with drawing.style():
         figure = method_comparison.comparison_figure(bars(NEURON_METHODS, layers, **columns))
-        figure.canvas.draw()
-        renderer = figure.canvas.get_renderer()
+        canvas = FigureCanvasAgg(figure)  # whichever backend another module has chosen
+        canvas.draw()
+        renderer = canvas.get_renderer()
         texts = [text for axes in figure.axes for text in [*axes.texts, axes.title, *axes.get_xticklabels()]]
         texts += [figure._suptitle, *figure.legends[0].get_texts()]
         assert all(text.get_fontsize() >= drawing.SMALLEST for text in texts)

@@ -191,7 +191,7 @@ def home_path(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise InputError(f"{path}: there is no such home folder; write the whole path") from None
+        raise InputError(f"'{path}': there is no such home folder; write the whole path") from None
 
 
 def root_path(path: str | Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from motif_contribution import contribution
-from motif_interaction.files import stats_key, stats_path, stored_key
+from motif_interaction.files import read_table, stats_key, stats_path, stored_key
 from motif_interaction.pairs import read_match_names
 from utils.activation import WindowNetwork
 from utils.config import load_settings
@@ -81,7 +81,7 @@ def run(settings: InteractionSettings, layers: list[int], output: Path) -> None:
         if stored_key(path) != stats_key(work, layer):
             logger.warning("%s: not there, or of other settings: no interactions of conv%d", shown(path), layer)
             continue
-        table = pd.read_csv(path, comment="#")
+        table = read_table(path)
         write(table.loc[table["note"].isna(), INTERACTION], output / f"interaction_{work.name}_conv{layer}.csv")
 
 

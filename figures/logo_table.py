@@ -19,17 +19,15 @@ from matplotlib.figure import Figure
 
 from figures.combinations import Row, best_motifs, part_combinations, tested_pairs
 from figures.drawing import BLUE, GREEN, GREY, METHOD_LABELS, ORANGE, VERMILION, fit, save, short, style
-from figures.results import Found, named_layers, read_found
-from figures.settings import FigureSettings, file_name, interaction_config
+from figures.results import Found, read_found, read_pairs
+from figures.settings import FigureSettings, file_name
 from motif_discovery.files import read_motifs
 from motif_discovery.settings import Discovery
 from motif_discovery.summarize import read_clusters
 from motif_discovery.workbook import write_csv
-from motif_interaction.files import read_table, stats_key, stats_path, stored_key
-from utils.config import find_config, load_settings, settings_parser
-from utils.interpretation_settings import InteractionSettings, open_interpretation
+from utils.config import load_settings, settings_parser
 from utils.motif import information, iupac_consensus, to_ppm
-from utils.runtime import InputError, root_path, run_script, shown
+from utils.runtime import InputError, root_path, run_script
 
 logger = logging.getLogger(__name__)
 BASES = {"A": GREEN, "C": BLUE, "G": ORANGE, "U": VERMILION}
@@ -69,32 +67,6 @@ def part_reader(found: Found):
         return parts[layer, neuron][path]
 
     return ppm_of
-
-
-def read_pairs(settings: FigureSettings, model: str, name: str) -> pd.DataFrame:
-    """Read the tables of pairs of the layers of a model, by its key in ``models`` and its name.
-
-    Raises:
-        InputError: there is none, or one is of other settings.
-    """
-    config = find_config(f"configs/interaction/{name}.yaml")
-    work = open_interpretation(load_settings(InteractionSettings, config))
-    highest = work.checkpoint.model.num_layers + 1
-    named = named_layers(settings, model, highest)
-    there = [layer for layer in named or range(1, highest + 1) if stats_path(work, layer).is_file()]
-    if not there:
-        layer = (named or [highest])[0]
-        raise InputError(
-            f"{shown(stats_path(work, layer))}: no tested pairs of {work.name}; run bash "
-            f"motif_interaction/script/run_scr.sh {layer} 0 64 {interaction_config(name)}"
-        )
-    for layer in there:
-        if stored_key(stats_path(work, layer)) != stats_key(work, layer):
-            raise InputError(
-                f"{shown(stats_path(work, layer))}: of other settings or weights; run bash "
-                f"motif_interaction/script/run_scr.sh {layer} 0 64 {interaction_config(name)}"
-            )
-    return pd.concat([read_table(stats_path(work, layer)) for layer in there], ignore_index=True)
 
 
 def logo_matrix(row: Row) -> tuple[np.ndarray, float]:

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from figures.settings import FigureSettings, command_path, config_of
+from figures.settings import FigureSettings, command_path, config_of, interaction_config
 from motif_discovery.methods import COMMANDS, NEURONMOTIF
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from motif_discovery.summarize import collect, read_clusters
 from motif_discovery.summary import with_clusters
-from utils.config import load_settings, parse_range
+from motif_interaction.files import read_table, stats_key, stats_path, stored_key
+from utils.config import find_config, load_settings, parse_range
+from utils.interpretation_settings import InteractionSettings, open_interpretation
 from utils.runtime import InputError, root_path, shown
 
 
@@ -142,3 +144,30 @@ def same_neurons(found: dict[str, Found]) -> dict[str, Found]:
 def best_q(matches: pd.DataFrame, by: str) -> pd.Series:
     """Return the smallest q-value of each ``target`` or ``cluster``, sorted by it."""
     return matches.groupby(by)["q"].min().sort_index()
+
+
+def read_pairs(settings: FigureSettings, model: str, name: str) -> pd.DataFrame:
+    """Read the tables of pairs of the layers of a model, by its key in ``models`` and its name; with their layer.
+
+    Raises:
+        InputError: there is none, or one is of other settings.
+    """
+    config = find_config(f"configs/interaction/{name}.yaml")
+    work = open_interpretation(load_settings(InteractionSettings, config))
+    highest = work.checkpoint.model.num_layers + 1
+    named = named_layers(settings, model, highest)
+    there = [layer for layer in named or range(1, highest + 1) if stats_path(work, layer).is_file()]
+    if not there:
+        layer = (named or [highest])[0]
+        raise InputError(
+            f"{shown(stats_path(work, layer))}: no tested pairs of {work.name}; run bash "
+            f"motif_interaction/script/run_scr.sh {layer} 0 64 {interaction_config(name)}"
+        )
+    for layer in there:
+        if stored_key(stats_path(work, layer)) != stats_key(work, layer):
+            raise InputError(
+                f"{shown(stats_path(work, layer))}: of other settings or weights; run bash "
+                f"motif_interaction/script/run_scr.sh {layer} 0 64 {interaction_config(name)}"
+            )
+    tables = [read_table(stats_path(work, layer)).assign(layer=layer) for layer in there]
+    return pd.concat(tables, ignore_index=True)

@@ -1,14 +1,35 @@
 """Settings of the comparison figures (configs/figures.yaml)."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import pydantic
 
-from motif_discovery.methods import METHODS
-from utils.config import Settings, find_config
-from utils.runtime import ROOT, root_path, shown
+from motif_discovery.methods import METHODS, NEURON_METHODS
+from utils.config import OutputFolder, Settings, find_config
+from utils.runtime import ROOT, InputError, root_path, shown
+
+
+def wrong_methods(methods: Sequence[str]) -> str:
+    """Return what is wrong with methods that are to be compared on neurons; empty if nothing is."""
+    for method in methods:
+        if method not in NEURON_METHODS:
+            what = "is of the model's output, which has no neurons" if method in METHODS else "is no method"
+            return f"'{method}' {what}; choose of {', '.join(NEURON_METHODS)}"
+    return "a method stands twice" if len(set(methods)) < len(methods) else ""
+
+
+def require_methods(methods: Sequence[str]) -> None:
+    """Check methods that are to be compared on neurons.
+
+    Raises:
+        InputError: one is not known, not of neurons, or stands twice.
+    """
+    wrong = wrong_methods(methods)
+    if wrong:
+        raise InputError(f"methods: {wrong}")
 
 
 class LogoSettings(Settings):
@@ -33,16 +54,14 @@ class FigureSettings(Settings):
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1, description="of a match")
     contribution: Literal["prediction", "label"] = "prediction"
     logo_table: LogoSettings = LogoSettings()
-    output: str = "figures/results"
+    output: OutputFolder = "figures/results"
 
     @pydantic.field_validator("methods")
     @classmethod
     def _known_once(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        for method in methods:
-            if method not in METHODS:
-                raise ValueError(f"'{method}' is not one of {', '.join(METHODS)}")
-        if len(set(methods)) < len(methods):
-            raise ValueError("a method stands twice")
+        wrong = wrong_methods(methods)
+        if wrong:
+            raise ValueError(wrong)
         return methods
 
     @property

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from utils.runtime import ROOT, InputError, atomic_path, file_sha256, run_script, shown, write_text
+from utils.runtime import ROOT, InputError, atomic_path, file_sha256, one_at_a_time, run_script, shown, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def read_table(path: Path) -> dict[str, PublicFile]:
     Raises:
         InputError: unreadable, another header, or a row that is not valid.
     """
+    if path.exists() and not path.is_file():  # a device has no end
+        raise InputError(f"{shown(path)}: is no file; give a tab-separated text file")
     try:
         with open(path, encoding="utf-8", newline="") as handle:
             lines = list(csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -257,7 +259,8 @@ def run(names: list[str], table: Path, folder: Path) -> None:
     failed = False
     for name in dict.fromkeys(names):
         try:
-            obtain(files[name], files, folder)
+            with one_at_a_time(folder / ".lock", f"fetching into {shown(folder)}"):  # what was begun is gone on with
+                obtain(files[name], files, folder)
         except InputError as error:
             logger.error("error: %s", error)
             failed = True

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pydantic
 
-from utils.config import Settings
+from utils.config import OutputData, Seed, Settings
+from utils.data import require_size
 from utils.runtime import InputError, shown
 from utils.sequence import encode
 
@@ -25,12 +26,12 @@ class DatasetSettings(Settings):
 
     source: str
     reader: str
-    output: str
+    output: OutputData
     tracks: Literal[4, 6] = 6
-    max_length: int = pydantic.Field(12288, ge=8)
+    max_length: int = pydantic.Field(12288, ge=8, le=2**20)
     valid_share: float = pydantic.Field(0.1, gt=0, lt=1)
     test_share: float = pydantic.Field(0.1, gt=0, lt=1)
-    seed: int = 1
+    seed: Seed = 1
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def pack(
     Raises:
         InputError: an empty sequence or a letter that is not one of ACGTUN.
     """
+    require_size(len(texts), max_length)
     codes = np.zeros((len(texts), max_length), dtype=np.uint8)
     length = np.zeros(len(texts), dtype=np.int32)
     for row, text in enumerate(texts):

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
-from utils.config import Settings, load_settings, root_files, settings_parser
+from utils.config import OutputFolder, Settings, load_settings, root_files, settings_parser
 from utils.motif import Motif, iupac_consensus, read_meme, write_meme
 from utils.runtime import InputError, file_sha256, fingerprint, root_path, run_script, shown, write_text
 from utils.tomtom import tomtom
@@ -39,7 +39,7 @@ class MotifDatabaseSettings(Settings):
     name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     sources: str | tuple[str, ...]
     q_threshold: float = pydantic.Field(0.001, gt=0, le=1)
-    output: str = "data"
+    output: OutputFolder = "data"
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,15 @@ import numpy as np
 from tqdm import tqdm
 
 from generate_dataset.messages import BIT_OF_INDEX, CODON_START, SPLICE_SITE, DatasetSettings, Messages
-from utils.data import SPLITS
+from utils.data import SPLITS, require_size
 from utils.runtime import InputError, root_path, shown
 from utils.sequence import N
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 2**20  # bytes that are inflated at once
+LONGEST_RECORD = 2**24  # bytes: a message of 12,288 nt has 37,000
+LONGEST_VARINT = 10  # bytes (https://protobuf.dev, "Encoding")
 PER_NUCLEOTIDE = ("sequence", "coding", "splice")
 FEATURES = ("lengths", *PER_NUCLEOTIDE, "targets")
 VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5  # wire types of protocol buffers
@@ -96,6 +98,8 @@ def read_records(path: Path) -> Iterator[bytes]:
         length, crc = struct.unpack("<QI", header)
         if _masked_crc(header[:8]) != crc:
             raise InputError(f"{where}: wrong checksum of its length; not a TFRecord file, or damaged: get it again")
+        if length > LONGEST_RECORD:
+            raise InputError(f"{where}: {length:,} bytes; no message is longer than {LONGEST_RECORD:,}")
         body = take(length + 4)
         if len(body) < length + 4:
             raise InputError(f"{where}: truncated; get the file again")
@@ -115,6 +119,8 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
         place, shift = place + 1, shift + 7
         if byte < 128:
             return value, place
+        if shift == 7 * LONGEST_VARINT:
+            raise ValueError("a number of more than 64 bits")
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -212,6 +218,9 @@ def find_files(folder: Path) -> dict[str, list[Path]]:
     for split, found in files.items():
         if not found:
             raise InputError(f"{shown(folder)}: no {split}-*.tfr in it; name the folder that holds train-0.tfr")
+        for path in found:
+            if not path.is_file():  # a pipe would be waited for
+                raise InputError(f"{shown(path)}: is no file")
     return files
 
 
@@ -245,6 +254,7 @@ def read_saluki(settings: SalukiSettings) -> Messages:
         logger.warning("%s: %d of %d records left out: no label", shown(folder), left_out, left_out + len(ids))
     if not ids:
         raise InputError(f"{shown(folder)}: no usable record")
+    require_size(len(rows), settings.max_length)
     codes = np.zeros((len(rows), settings.max_length), dtype=np.uint8)
     for row, message in enumerate(rows):
         codes[row, : len(message)] = message

@@ -16,7 +16,7 @@ from generate_dataset.simulation import background, place, plant, without_chance
 from generate_dataset.simulation_settings import DRAWS, SimulationSettings, make_motifs, make_pairs, probabilities
 from generate_dataset.truth import design_matrix, link, motif_facts, noise_sd, pair_facts, truth_text
 from utils.config import load_settings, settings_parser
-from utils.data import SPLITS, TRACKS, Split, write_dataset
+from utils.data import SPLITS, TRACKS, Split, require_size, write_dataset
 from utils.motif import Motif, write_meme
 from utils.prediction import correlation
 from utils.runtime import InputError, root_path, run_script, shown, write_text
@@ -61,6 +61,7 @@ def simulate(settings: SimulationSettings) -> Simulated:
     """
     if settings.max_length < settings.min_length:
         raise InputError(f"max_length ({settings.max_length}) is less than min_length ({settings.min_length})")
+    require_size(settings.n, settings.max_length)
     streams = [np.random.default_rng(seed) for seed in np.random.SeedSequence(settings.seed).spawn(7)]
     motifs = make_motifs(settings, streams[0])
     pairs = make_pairs(settings, motifs)

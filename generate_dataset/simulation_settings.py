@@ -8,7 +8,7 @@ import pydantic
 from scipy.optimize import brentq
 
 from generate_dataset.planted import PlantedMotif, PlantedPair, hit_table, shared_word
-from utils.config import Settings, root_files
+from utils.config import OutputFolder, Seed, Settings, root_files
 from utils.motif import Motif, information, read_meme
 from utils.runtime import InputError, shown
 from utils.sequence import iupac_ppm
@@ -19,20 +19,14 @@ DRAWS = 1000  # of a random motif, until it is unlike all others
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 
 
-class FiniteSettings(Settings):
-    """A group of settings whose numbers are finite."""
-
-    model_config = pydantic.ConfigDict(allow_inf_nan=False)
-
-
-class BackgroundSettings(FiniteSettings):
+class BackgroundSettings(Settings):
     """Dinucleotide model of the messages: bases in the order A, C, G, U."""
 
     initial: tuple[float, float, float, float]
     transition: tuple[tuple[float, float, float, float], ...] = pydantic.Field(min_length=4, max_length=4)
 
 
-class MotifSettings(FiniteSettings):
+class MotifSettings(Settings):
     """A motif: an IUPAC ``word``, the ``name`` in a ``meme`` file, or random with ``width`` and ``information``."""
 
     name: str = pydantic.Field(pattern=NAME)
@@ -52,7 +46,7 @@ class MotifSettings(FiniteSettings):
         return (value,) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-class PairSettings(FiniteSettings):
+class PairSettings(Settings):
     """Two motifs with epistasis ``eps`` where ``spacing`` nt lie between them."""
 
     a: str
@@ -64,7 +58,7 @@ class PairSettings(FiniteSettings):
     position: tuple[float, ...] = (1.0,)
 
 
-class SimulationSettings(FiniteSettings):
+class SimulationSettings(Settings):
     """Settings of a simulated data set."""
 
     name: str = pydantic.Field(pattern=NAME)
@@ -80,8 +74,8 @@ class SimulationSettings(FiniteSettings):
     link_scale: float = pydantic.Field(1.0, gt=0)
     threshold: float = pydantic.Field(0.7, gt=0, le=1)
     database_decoys: int = pydantic.Field(0, ge=0)
-    seed: int = pydantic.Field(1, ge=0)
-    output: str = "data"
+    seed: Seed = 1
+    output: OutputFolder = "data"
     background: BackgroundSettings
     motifs: tuple[MotifSettings, ...] = pydantic.Field(min_length=1)
     pairs: tuple[PairSettings, ...] = ()

@@ -203,7 +203,8 @@ def _find_transcripts(settings: TranscriptSettings, table: pd.DataFrame, path: P
     texts = {name: letters.decode("latin-1") for name, letters in read_fasta(source, set(table["id"]))}
     cells = {key: table.get(key, pd.Series("", table.index)) for key in ("cds_start", "cds_end", "exon_ends")}
     rows = zip(table["id"], *cells.values(), strict=True)
-    return {name: annotate(texts[name], *row, f"{shown(path)}: {name}") for name, *row in rows if name in texts}
+    where = f"{shown(path)}, {shown(source)}"
+    return {name: annotate(texts[name], *row, f"{where}: {name}") for name, *row in rows if name in texts}
 
 
 def read_transcripts(settings: TranscriptSettings) -> Messages:

@@ -34,7 +34,7 @@ from utils.interpretation_settings import (
     open_interpretation,
 )
 from utils.neuron_motif import neuron_motif
-from utils.runtime import atomic_path, root_path, run_script, shown, write_text
+from utils.runtime import atomic_path, one_at_a_time, root_path, run_script, shown, write_text
 from utils.scan import Scan, is_finished, read_scan
 from utils.statistics import q_values
 
@@ -128,12 +128,19 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.DataFrame:
     """Write the tables, the plot and the page. Returns the table of all thresholds.
 
+    Runs on other layers of the model wait for each other: each adds its layers to those in the table.
+
     Raises:
         InputError: a layer has no scan of this checkpoint and data set.
     """
+    scans = {layer: read_scan(work, layer) for layer in layers}
+    with one_at_a_time(RESULTS / f".lock-{work.name}", f"contributions of {work.name}"):
+        return _run(work, scans, overwrite)
+
+
+def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.DataFrame:
     name, settings = work.name, work.settings
     path = table_path(work)
-    scans = {layer: read_scan(work, layer) for layer in layers}
     for layer in [] if overwrite else layers_to_keep(path, work):
         scans.setdefault(layer, read_scan(work, layer))
     y_hat = predictions(work, RESULTS / f"{name}_predictions.h5", overwrite)

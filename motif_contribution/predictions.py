@@ -3,14 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
 from utils.data import Split
+from utils.hdf5 import Damaged, new_file, read_arrays
 from utils.interpretation_settings import Interpretation
 from utils.prediction import predict, require_length
-from utils.runtime import atomic_path, fingerprint, shown
+from utils.runtime import fingerprint, shown
 
 PARTS = 50  # steps of the progress bar
 
@@ -22,10 +22,10 @@ def predictions(work: Interpretation, path: Path, overwrite: bool = False) -> np
         InputError: the messages are too short for the network.
     """
     key = fingerprint(predictions=1, checkpoint=work.checkpoint.sha256, dataset=work.dataset_sha256)
-    stored = None if overwrite else _stored(path, key)
+    model, messages = work.checkpoint.model, work.messages
+    stored = None if overwrite else _stored(path, key, (len(messages), model.head.out_features))
     if stored is not None:
         return stored
-    model, messages = work.checkpoint.model, work.messages
     require_length(model, messages, shown(work.dataset))
     y_hat = np.empty((len(messages), model.head.out_features))
     size = work.settings.batch_size
@@ -38,7 +38,7 @@ def predictions(work: Interpretation, path: Path, overwrite: bool = False) -> np
             bar.update(int(messages.length[rows].sum()))
     mean, std = (np.array(values) for values in work.checkpoint.label_scaling)
     y_hat = y_hat * std + mean
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(path) as file:
         file["prediction"] = y_hat
         file.attrs["rows"] = "train, valid and test in this order, in units of the label"
         file.attrs["settings"] = key
@@ -52,10 +52,10 @@ def _part(messages: Split, rows: np.ndarray) -> Split:
     )
 
 
-def _stored(path: Path, key: str) -> np.ndarray | None:
+def _stored(path: Path, key: str, shape: tuple[int, int]) -> np.ndarray | None:
     """Return stored predictions, or None where there are none of this checkpoint and data set."""
     try:
-        with h5py.File(path, "r") as file:
-            return file["prediction"][:] if file.attrs.get("settings") == key else None
-    except (OSError, KeyError):
+        found = read_arrays(path, {"prediction": shape}, {"settings": str})
+    except Damaged:
         return None
+    return found["prediction"] if found["settings"] == key else None

@@ -3,17 +3,14 @@
 import itertools
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
-
-from utils.interpretation_settings import InteractionSettings
-from utils.runtime import atomic_path
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
+
+from utils.interpretation_settings import InteractionSettings
+from utils.plotting import matplotlib, plt
+from utils.runtime import atomic_path
 
 # of the Okabe-Ito palette, which colour-blind people can tell apart, and of different shapes
 LOOKS = {"positive": ("#0072B2", "^"), "negative": ("#D55E00", "v"), "neutral": ("#999999", "o")}

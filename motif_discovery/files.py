@@ -8,13 +8,16 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from motif_discovery.bins import BINS
 from motif_discovery.demixing import Part
 from motif_discovery.methods import COMMANDS, NEURONMOTIF
+from utils import tomtom
+from utils.hdf5 import Damaged, new_file, read_arrays
 from utils.motif import Motif, segments, to_ppm, write_meme
-from utils.runtime import InputError, atomic_path, shown, write_text
-from utils.tomtom import COLUMNS
+from utils.neuron_motif import PART_COLUMNS, read_parts
+from utils.runtime import InputError, shown, write_text
 
-PART_COLUMNS = ("path", "pfm", "size", "max_activation", "consensus_activation", "drawn_ratio", "copies")
+COLUMNS = tomtom.COLUMNS  # of a table of matches
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,8 @@ def stored_key(path: Path) -> str:
         return ""
     if path.suffix == ".h5":
         try:
-            with h5py.File(path, "r") as file:
-                return str(file.attrs.get("settings", ""))
-        except OSError:
+            return read_arrays(path, {}, {"settings": str})["settings"]
+        except Damaged:
             return ""
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".tsv":
@@ -58,7 +60,7 @@ def unfinished(neurons: list[int], path_of, key: str, overwrite: bool) -> list[i
 
 def write_sample(path: Path, sample: Sample, key: str) -> None:
     """Write the sample of a neuron."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(path) as file:
         file.create_dataset("sequence", data=sample.sequence, compression="gzip", compression_opts=1)
         file["activation"] = sample.activation.astype(np.float32)
         _write_population(file, sample)
@@ -76,11 +78,13 @@ def read_sample(path: Path) -> Sample:
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such sample; run python -m motif_discovery.sample first")
     try:
-        with h5py.File(path, "r") as file:
-            maximum, population = float(file.attrs["maximum"]), _read_population(file)
-            return Sample(file["sequence"][:], file["activation"][:], maximum, population)
-    except (OSError, KeyError) as error:
-        raise InputError(f"{shown(path)}: damaged sample ({str(error)[:80]}); sample again with --overwrite") from None
+        shapes = {"sequence": ("n", "field"), "activation": ("n",), "population": (BINS,)}
+        found = read_arrays(path, shapes, {"maximum": float}, optional=("population",))
+        if not np.isin(found["sequence"], np.arange(4)).all():
+            raise Damaged("'sequence' holds other numbers than 0 to 3")
+    except Damaged as error:
+        raise InputError(f"{shown(path)}: damaged sample ({error}); sample again with --overwrite") from None
+    return Sample(found["sequence"].astype(np.uint8), found["activation"], found["maximum"], found["population"])
 
 
 def _write_population(file: h5py.File, sample: Sample) -> None:
@@ -88,15 +92,11 @@ def _write_population(file: h5py.File, sample: Sample) -> None:
         file["population"] = sample.population
 
 
-def _read_population(file: h5py.File) -> np.ndarray | None:
-    return file["population"][:] if "population" in file else None
-
-
 def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str) -> None:
     """Write the parts of a neuron (.h5), and their segments beside them (.meme)."""
     motifs = [motif for part in parts for motif, _ in part_segments(name, part)]
     write_meme(path.with_suffix(".meme"), motifs)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(path) as file:
         pfm = np.stack([part.pfm for part in parts]) if parts else np.zeros((0, 4, field))
         file.create_dataset("pfm", data=pfm.astype(np.float32), compression="gzip", compression_opts=1)
         file.create_dataset("path", data=[part.path for part in parts], dtype=h5py.string_dtype())
@@ -124,19 +124,14 @@ def read_motifs(
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such motifs; run {command} first")
     try:
-        with h5py.File(path, "r") as file:
-            columns = [file[key][:] for key in PART_COLUMNS]
-            activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
-            population = _read_population(file)
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{shown(path)}: damaged motifs ({str(error)[:80]}); {command} --overwrite makes them"
-        ) from None
+        found = read_parts(path)
+    except Damaged as error:
+        raise InputError(f"{shown(path)}: damaged motifs ({error}); {command} --overwrite makes them") from None
     parts = [
-        Part(branch.decode(), pfm.astype(np.float64), *(number.item() for number in numbers))
-        for branch, pfm, *numbers in zip(*columns, strict=True)
+        Part(branch, pfm.astype(np.float64), *(number.item() for number in numbers))
+        for branch, pfm, *numbers in zip(*(found[key] for key in PART_COLUMNS), strict=True)
     ]
-    return parts, activation, maximum, population
+    return parts, found["sample_activation"], found["maximum"], found["population"]
 
 
 def part_segments(name: str, part: Part) -> list[tuple[Motif, tuple[int, int]]]:
@@ -173,13 +168,4 @@ def read_matches(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such matches; run python -m motif_discovery.match first")
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    rows = [row for row in rows if row != [""]]
-    if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
-        raise InputError(f"{shown(path)}: not a Tomtom table; match again with --overwrite")
-    table = pd.DataFrame(rows[1:], columns=COLUMNS)
-    for column in ("p-value", "E-value", "q-value"):
-        table[column] = table[column].astype(float)
-    for column in ("Optimal_offset", "Overlap"):
-        table[column] = table[column].astype(int)
-    return table
+    return tomtom.read_matches(path)

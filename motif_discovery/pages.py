@@ -10,69 +10,14 @@ from html import escape
 
 import numpy as np
 
+from motif_discovery.methods import OUTPUT, file_stem, layer_name, unit_of
+from motif_discovery.page_columns import neuron_columns, part_columns
 from motif_discovery.page_data import Match, NeuronPage, NeuronSummary, PartRow
-from motif_discovery.page_parts import ONE_PATTERN, PAGES_CSS, Column, chart, logo, mark, row, table
+from motif_discovery.page_parts import ONE_PATTERN, PAGES_CSS, chart, logo, mark, row, table
 from utils.motif import information, iupac_consensus, to_ppm
 from utils.page import document, number, probability
 
 SHOWN_MATCHES = 3  # the others open on demand
-
-PART_COLUMNS = [
-    Column("Part", "Branches taken in the demixing tree, from the layer below the neuron's down.", "ascending", "name"),
-    Column(
-        "Sequences",
-        "Number of sequences in the part, and from how many places, if the same pattern was joined at several.",
-        "descending",
-    ),
-    Column("Maximum", "Highest activation of a sequence in the part.", "descending"),
-    Column("Consensus", "Activation of the part's consensus sequence.", "descending"),
-    Column(
-        "Ratio",
-        f"Consensus activation divided by the maximum: from {ONE_PATTERN} the part is one pattern, below it is mixed. "
-        "Drawn: how much sequences drawn from the matrix fire, divided by what the part's own do.",
-        "descending",
-        "number ratio",
-    ),
-    Column(
-        "Logo",
-        "Letter heights in bits on a scale of 0 to 2, positions counted from 1; informative segments are shaded and "
-        "underlined.",
-        "",
-        "block",
-    ),
-    Column(
-        "Database matches",
-        "Database motif, its second name, q-value, and first and last position of the matching segment; a motif above "
-        "the threshold is no match and is named only as the nearest.",
-        "ascending",
-        "block matched",
-    ),
-]
-NEURON_COLUMNS = [
-    Column("Neuron", "Number of the neuron in its layer, counted from 1; leads to its page.", "ascending", "name"),
-    Column("Sequences", "Number of sampled sequences.", "descending"),
-    Column("Parts", "Number of parts the sample was split into.", "descending"),
-    Column("Maximum", "Highest activation of the sample.", "descending"),
-    Column(
-        "Best ratio",
-        f"Consensus activation over maximum of the part whose consensus fires most: from {ONE_PATTERN} one pattern.",
-        "descending",
-        "number ratio",
-    ),
-    Column(
-        "Strongest segment",
-        "Most informative segment of the part with the highest activation; letter heights in bits on a scale of 0 to "
-        "2, positions as on the neuron's page.",
-        "",
-        "block segment",
-    ),
-    Column(
-        "Best match",
-        "Database match with the smallest q-value among all parts, not only that of the segment shown.",
-        "ascending",
-        "block",
-    ),
-]
 
 # Sorting by the buttons of the header, filtering by words and by a choice. Missing values stay last.
 
@@ -84,27 +29,17 @@ def neuron_page(page: NeuronPage) -> str:
         page: what it shows. Parts are put in the order of their maximal activation, the highest first.
     """
     parts = _ordered(page.parts)
-    name = f"conv{page.layer} neuron {page.neuron}"
-    samples = int(np.sum(page.bin_counts))
+    name = f"{layer_name(page.layer)} {unit_of(page.layer)} {page.neuron}"
     fires = page.maximum > 0
-    facts = {
-        "Model": page.model,
-        "Receptive field": f"{page.receptive_field} nt",
-        "Maximal activation": number(page.maximum) if fires else "none above zero",
-        "Sequences": f"{samples:,}",
-        "Parts": f"{len(parts):,}",
-        "Databases": ", ".join(page.databases) or "none compared",
-    }
-    if page.databases:
-        facts["Threshold of a match"] = f"q ≤ {page.q_threshold:g}"
-    listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    bars = chart(page.bin_counts, page.bin_quota, page.maximum, page.bin_population) if fires else ""
+    listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in _facts(page).items())
+    bars = chart(page.bin_counts, page.bin_quota, page.maximum, page.bin_population) if fires and page.bin_quota else ""
     if parts and fires:
         rows = [_part_row(page, place, part) for place, part in enumerate(parts)]
         choices = {"one": "one pattern", "mixed": "mixed", "match": "with a database match"}
-        content = table("Parts", PART_COLUMNS, "Maximum", rows, choices, "motif, protein, word or tree path")
+        columns, hint = part_columns(page.layer), "motif, protein, word or tree path"
+        content = table("Parts", columns, "Maximum", rows, choices, hint)
     else:
-        content = f'<p class="note">{_why_empty(samples, fires, page.bin_population is not None)}</p>'
+        content = f'<p class="note">{_why_empty(page)}</p>'
     body = (
         f"{_links(page)}<h1>{name} <small>{escape(page.model)}</small></h1>"
         f'<div class="top"><dl class="facts">{listed}</dl>{bars}</div><p>{escape(page.context)}</p>{content}'
@@ -112,6 +47,24 @@ def neuron_page(page: NeuronPage) -> str:
     logos = [logo(part.pfm, part.segments, 1, path=part.path) for part in parts] if fires else []
     data = {"model": page.model, "layer": page.layer, "neuron": page.neuron, "logos": logos}
     return document(f"{name} - {page.model}", body, data, PAGES_CSS, page.settings)
+
+
+def _facts(page: NeuronPage) -> dict[str, str]:
+    """Return what stands at the top of a page."""
+    output = page.layer == OUTPUT
+    facts = {
+        "Model": page.model,
+        "Widest pattern" if output else "Receptive field": f"{page.receptive_field} nt",
+        "Largest contribution" if output else "Maximal activation": (
+            number(page.maximum) if page.maximum > 0 else "none above zero"
+        ),
+        "Seqlets" if output else "Sequences": f"{int(np.sum(page.bin_counts)):,}",
+        "Parts": f"{len(page.parts):,}",
+        "Databases": ", ".join(page.databases) or "none compared",
+    }
+    if page.databases:
+        facts["Threshold of a match"] = f"q ≤ {page.q_threshold:g}"
+    return facts
 
 
 def summarise(page: NeuronPage) -> NeuronSummary:
@@ -147,13 +100,19 @@ def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[
     rows = [_neuron_row(layer, neuron, place.get(neuron.neuron)) for neuron in neurons]
     choices = {"one": "with a part that is one pattern", "match": "with a database match", "silent": "never fires"}
     firing = sum(neuron.maximum > 0 for neuron in neurons)
-    body = (
-        f"<h1>conv{layer} <small>{escape(model)}</small></h1><p>{len(neurons)} neurons with a receptive field of "
-        f"{receptive_field} nt; {firing} fire, {len(neurons) - firing} never do.</p>"
-        + table("Neurons", NEURON_COLUMNS, "Neuron", rows, choices, "motif, protein, word or number")
+    said = (
+        f"{len(neurons)} neurons with a receptive field of {receptive_field} nt; {firing} fire, "
+        f"{len(neurons) - firing} never do."
+    )
+    if layer == OUTPUT:
+        said = f"The model's output: {len(neurons)} target{'s' * (len(neurons) > 1)} of the prediction."
+        choices.pop("silent")
+    columns = neuron_columns(layer)
+    body = f"<h1>{layer_name(layer)} <small>{escape(model)}</small></h1><p>{said}</p>" + table(
+        f"{columns[0].label}s", columns, columns[0].label, rows, choices, "motif, protein, word or number"
     )
     logos = [logo(one.best_pfm, [], one.best_start + 1, neuron=one.neuron) for one in drawn if one.best_pfm is not None]
-    return document(f"conv{layer} - {model}", body, {"model": model, "layer": layer, "logos": logos}, PAGES_CSS)
+    return document(f"{layer_name(layer)} - {model}", body, {"model": model, "layer": layer, "logos": logos}, PAGES_CSS)
 
 
 def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
@@ -175,7 +134,7 @@ def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
         (None, logo),
         (min((match.q for match in part.matches), default=None), _matches(page, part)),
     ]
-    return row(PART_COLUMNS, cells, ["one" if ratio >= ONE_PATTERN else "mixed"] + ["match"] * found)
+    return row(part_columns(page.layer), cells, ["one" if ratio >= ONE_PATTERN else "mixed"] + ["match"] * found)
 
 
 def _neuron_row(layer: int, one: NeuronSummary, place: int | None) -> str:
@@ -193,7 +152,7 @@ def _neuron_row(layer: int, one: NeuronSummary, place: int | None) -> str:
     if one.best_match is not None:
         match = f'<ul class="matches">{_match(one.best_match, one.significant)}</ul>'
     cells = [
-        (one.neuron, f'<a href="conv{layer}_neuron{one.neuron}.html">neuron {one.neuron}</a>'),
+        (one.neuron, f'<a href="{file_stem(layer, one.neuron)}.html">{unit_of(layer)} {one.neuron}</a>'),
         (one.samples, f"{one.samples:,}"),
         (one.parts, f"{one.parts:,}"),
         (one.maximum if fires else math.nan, number(one.maximum) if fires else "–"),
@@ -202,7 +161,7 @@ def _neuron_row(layer: int, one: NeuronSummary, place: int | None) -> str:
         (one.best_match.q if one.best_match else None, match),
     ]
     kinds = ["one"] * (one.best_ratio >= ONE_PATTERN) + ["match"] * one.significant + ["silent"] * (not fires)
-    return row(NEURON_COLUMNS, cells, kinds)
+    return row(neuron_columns(layer), cells, kinds)
 
 
 def _matches(page: NeuronPage, part: PartRow) -> str:
@@ -241,17 +200,21 @@ def _links(page: NeuronPage) -> str:
     """Return the links to the index and to the neurons before and after."""
     before = max((one for one in page.neurons if one < page.neuron), default=None)
     after = min((one for one in page.neurons if one > page.neuron), default=None)
-    links = [f'<a href="index.html">all neurons of conv{page.layer}</a>']
+    unit = unit_of(page.layer)
+    links = [f'<a href="index.html">all {unit}s of {layer_name(page.layer)}</a>']
     for rel, sign, one in (("prev", "previous", before), ("next", "next", after)):
         if one is None:
-            links.append(f"<span>no {sign} neuron</span>")
+            links.append(f"<span>no {sign} {unit}</span>")
         else:
-            links.append(f'<a rel="{rel}" href="conv{page.layer}_neuron{one}.html">{sign}: neuron {one}</a>')
+            links.append(f'<a rel="{rel}" href="{file_stem(page.layer, one)}.html">{sign}: {unit} {one}</a>')
     return f'<nav aria-label="Neurons">{"".join(links)}</nav>'
 
 
-def _why_empty(samples: int, fires: bool, exact: bool) -> str:
-    if not fires and exact:
+def _why_empty(page: NeuronPage) -> str:
+    samples, fires = int(np.sum(page.bin_counts)), page.maximum > 0
+    if page.layer == OUTPUT:
+        return f"The {samples:,} seqlets of the messages form no pattern, so there is no motif to show."
+    if not fires and page.bin_population is not None:
         return "This neuron never fires: of all sequences none gives it an activation above zero. It has no motif."
     if not fires:
         return "This neuron never fires: no sequence tried gives it an activation above zero. It has no motif."

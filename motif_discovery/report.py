@@ -4,11 +4,11 @@ import numpy as np
 
 from motif_discovery.bins import BINS, bin_of
 from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
-from motif_discovery.methods import COMMANDS
+from motif_discovery.methods import COMMANDS, OUTPUT
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
 from motif_discovery.settings import Discovery, parse_step
-from utils.runtime import InputError, fingerprint, run_script, shown, write_text
+from utils.runtime import InputError, fingerprint, one_at_a_time, run_script, shown, write_text
 
 
 def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) -> NeuronPage:
@@ -68,17 +68,25 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
     return NeuronPage(
         model=discovery.model_name, layer=discovery.layer, neuron=neuron, neurons=neurons,
         receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
-        bin_quota=discovery.quota, parts=rows,
+        bin_quota=discovery.quota if discovery.layer != OUTPUT else 0, parts=rows,
         databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
         context=discovery.context, settings=key, bin_population=population,
     )  # fmt: skip
 
 
 def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
-    """Write the pages of the neurons (counted from 1) and the index of all neurons of the layer that have results."""
+    """Write the pages of the neurons (counted from 1) and the index of all neurons of the layer that have results.
+
+    Of runs on other neurons of the layer the last one makes pages and an index that know of all.
+    """
     del quiet  # pages take milliseconds
-    channels = range(1, discovery.network.model.channels + 1)
-    shown_neurons = [one for one in channels if stored_key(discovery.match_path(one)) == discovery.match_key]
+    index = discovery.report_path()
+    with one_at_a_time(index.with_name(".lock"), f"pages of conv{discovery.layer} of {discovery.model_name}"):
+        _run(discovery, neurons, overwrite)
+
+
+def _run(discovery: Discovery, neurons: list[int], overwrite: bool) -> None:
+    shown_neurons = [one for one in discovery.neurons if stored_key(discovery.match_path(one)) == discovery.match_key]
     key = fingerprint(match=discovery.match_key, neurons=shown_neurons)
     everyone = sorted({*shown_neurons, *neurons})
     waiting = unfinished(everyone, discovery.report_path, key, overwrite)

@@ -13,9 +13,13 @@ from motif_discovery.methods import (
     MESSAGE_SEQLETS,
     METHODS,
     MODISCO,
+    MODISCO_OUTPUT,
     NEURONMOTIF,
+    OUTPUT,
     VERSIONS,
     ModiscoSettings,
+    file_stem,
+    layer_name,
     require_method,
 )
 from utils.activation import WindowNetwork
@@ -30,7 +34,7 @@ from utils.config import (
     settings_parser,
 )
 from utils.motif import Motif, read_meme
-from utils.runtime import InputError, file_sha256, fingerprint, pick_device
+from utils.runtime import InputError, file_sha256, fingerprint, pick_device, root_path
 from utils.scan import scan_path, stored_settings
 
 HERE = Path(__file__).resolve().parent
@@ -45,12 +49,12 @@ class DiscoverySettings(Settings):
     sampler: Literal["auto", "exhaustive", "genetic", "gradient"] = "auto"
     exhaustive_limit: int = pydantic.Field(9, ge=1, le=10, description="longest receptive field of which all is tried")
     bin_limit: int = pydantic.Field(1500, ge=0, description="sequences a bin takes at most; 0: the published quota")
-    population: int = pydantic.Field(1000, ge=10)
+    population: int = pydantic.Field(1000, ge=10, le=100_000)
     generations: int = pydantic.Field(350, ge=1)
     patience: int = pydantic.Field(30, ge=1)
     demixing: Literal["adaptive", "fixed"] = "adaptive"
     demixing_samples: int = pydantic.Field(10_000, ge=100, description="sequences that adaptive demixing reads at most")
-    clusters: int = pydantic.Field(4, ge=2)
+    clusters: int = pydantic.Field(4, ge=2, le=64)
     fit_samples: int = pydantic.Field(1000, ge=100)
     weight_power: float = pydantic.Field(6.0, ge=0)
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
@@ -64,7 +68,10 @@ class DiscoverySettings(Settings):
 
 @dataclass(frozen=True)
 class Discovery:
-    """One layer of one model to interpret: what is to be done, with what, how, and where the files lie."""
+    """One layer of one model to interpret: what is to be done, with what, how, and where the files lie.
+
+    For the method that asks for the model's output the layer is ``OUTPUT``, and its neurons are the targets.
+    """
 
     settings: DiscoverySettings
     layer: int
@@ -79,12 +86,22 @@ class Discovery:
 
     @property
     def receptive_field(self) -> int:
-        """Receptive field of the layer, nt."""
+        """Receptive field of the layer, nt; of the output as wide as a pattern can be."""
+        if self.layer == OUTPUT:
+            return self.settings.modisco.trim_to_window_size + 2 * self.settings.modisco.flank_size
         return self.network.model.receptive_field(self.layer)
+
+    @property
+    def neurons(self) -> range:
+        """All neurons of the layer, counted from 1."""
+        model = self.network.model
+        return range(1, (model.head.out_features if self.layer == OUTPUT else model.channels) + 1)
 
     @property
     def context(self) -> str:
         """The method, and what the windows stand for in the trained model."""
+        if self.layer == OUTPUT:
+            return METHODS[self.method]
         padding = self.network.model.padding
         windows = (
             f"The model's convolutions have padding {padding}: results describe interior positions, whose receptive "
@@ -96,7 +113,7 @@ class Discovery:
 
     def name(self, neuron: int) -> str:
         """File name of a neuron, counted from 1: ``conv5_neuron2``."""
-        return f"conv{self.layer}_neuron{neuron}"
+        return file_stem(self.layer, neuron)
 
     @property
     def folder(self) -> Path:
@@ -113,11 +130,12 @@ class Discovery:
 
     def match_path(self, neuron: int) -> Path:
         """The database matches of a neuron."""
-        return self.folder / "tomtom_match_results" / self.model_name / f"conv{self.layer}" / f"{self.name(neuron)}.tsv"
+        folder = self.folder / "tomtom_match_results" / self.model_name / layer_name(self.layer)
+        return folder / f"{self.name(neuron)}.tsv"
 
     def report_path(self, neuron: int | None = None) -> Path:
         """The report of a neuron, or the index of the layer."""
-        folder = self.folder / "clustering" / self.model_name / f"conv{self.layer}-mechanic"
+        folder = self.folder / "clustering" / self.model_name / f"{layer_name(self.layer)}-mechanic"
         return folder / (f"{self.name(neuron)}.html" if neuron else "index.html")
 
     # A finished file carries the key of everything that decided it; another key means it is to be made again.
@@ -151,17 +169,29 @@ class Discovery:
         return stored_settings(scan_path(self.model_name, self.layer))
 
     @cached_property
+    def data_key(self) -> str:
+        """Key of the messages that TF-MoDISco of the output reads; empty where there are none."""
+        path = root_path(load_model_settings(self.settings.model).dataset)
+        return fingerprint(data=file_sha256(path), seed=self.settings.seed) if path.is_file() else ""
+
+    @cached_property
     def motif_key(self) -> str:
-        """Key of the motifs made from a sample, or by ``max_seqlet_data`` from the scan of the data set."""
+        """Key of the motifs made from a sample, from the scan of the data set, or from its messages."""
         if self.method != NEURONMOTIF:
-            source = self.scan_key if self.method == MESSAGE_SEQLETS else self.sample_key
-            chosen = self.settings.model_dump(include={"modisco" if self.method == MODISCO else "seqlets"})
+            if self.method == MODISCO_OUTPUT:
+                source, decides = self.data_key, {"modisco": self.settings.modisco.model_dump(exclude={"sequences"})}
+            elif self.method == MODISCO:
+                unused = {"messages", "path_steps", "max_seqlets_per_metacluster"}
+                source, decides = self.sample_key, {"modisco": self.settings.modisco.model_dump(exclude=unused)}
+            else:
+                source = self.scan_key if self.method == MESSAGE_SEQLETS else self.sample_key
+                decides = {"seqlets": self.settings.seqlets}
             return fingerprint(
                 method=self.method,
                 version=VERSIONS[self.method],
                 weights=self.checkpoint.sha256,
                 source=source,
-                **chosen,
+                **decides,
             )
         decides = {"demixing", "clusters", "fit_samples", "weight_power", "seed"}
         if self.settings.demixing == "adaptive":
@@ -186,15 +216,20 @@ class Discovery:
 
 
 def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURONMOTIF) -> Discovery:
-    """Load the model and check that everything a run needs is there before anything is computed."""
+    """Load the model and check that everything a run needs is there before anything is computed.
+
+    Of the method that asks for the output the layer is the output, whatever is given.
+    """
     require_method(method)
     checkpoint = load_checkpoint(load_model_settings(settings.model))
     highest = checkpoint.model.num_layers + 1
-    if not 1 <= layer <= highest:
+    if method == MODISCO_OUTPUT:
+        layer = OUTPUT
+    elif not 1 <= layer <= highest:
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
     network = WindowNetwork(checkpoint.model, pick_device(settings.device))
     discovery = Discovery(settings, layer, checkpoint, network, method)
-    if discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
+    if layer != OUTPUT and discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
         raise InputError(
             f"key 'sampler': exhaustive, but conv{layer} sees {discovery.receptive_field} nt, more than "
             f"exhaustive_limit ({settings.exhaustive_limit}); write auto"
@@ -236,6 +271,9 @@ def parse_step(doc: str | None, argv: list[str] | None, methods: bool = False) -
     arguments = parser.parse_args(argv)
     settings = load_settings(DiscoverySettings, arguments.config, arguments.overrides)
     method = arguments.method if methods else NEURONMOTIF
-    discovery = open_discovery(settings, parse_layer(arguments.layer), method)
+    layer = OUTPUT if arguments.layer == layer_name(OUTPUT) else parse_layer(arguments.layer)
+    discovery = open_discovery(settings, layer, method)
+    if discovery.layer == OUTPUT:
+        return discovery, list(discovery.neurons), arguments.overwrite
     neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels)
     return discovery, neurons, arguments.overwrite

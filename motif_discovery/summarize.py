@@ -8,13 +8,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from motif_discovery import settings as places
 from motif_discovery.files import read_matches, stored_key
-from motif_discovery.methods import COMMANDS, METHODS, NEURONMOTIF
+from motif_discovery.methods import COMMANDS, METHODS, MODISCO_OUTPUT, NEURONMOTIF, OUTPUT, layer_name
 from motif_discovery.page_parts import ONE_PATTERN
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from motif_discovery.summary import FOUND, all_matches, best_per_motif, best_per_neuron, cluster_rows, counts
@@ -22,6 +21,8 @@ from motif_discovery.summary import with_clusters as clustered
 from motif_discovery.workbook import write_csv, write_workbook
 from utils.clusters import cluster_command
 from utils.config import load_settings, parse_range, settings_parser
+from utils.hdf5 import Damaged
+from utils.neuron_motif import read_parts
 from utils.runtime import ROOT, InputError, root_path, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -55,17 +56,14 @@ def neuron_facts(path: Path) -> dict[str, float]:
         InputError: missing or damaged.
     """
     try:
-        with h5py.File(path, "r") as file:
-            maximum = float(file.attrs["maximum"])
-            highest, of_consensus = file["max_activation"][:], file["consensus_activation"][:]
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{shown(path)}: no motifs, or damaged ({str(error)[:60]}); make them with --overwrite"
-        ) from None
+        found = read_parts(path, ("max_activation", "consensus_activation", "maximum"))
+    except Damaged as error:
+        raise InputError(f"{shown(path)}: no motifs, or damaged ({error}); make them with --overwrite") from None
+    highest, of_consensus = found["max_activation"], found["consensus_activation"]
     ratio = np.divide(of_consensus, highest, out=np.full(len(highest), np.nan), where=highest > 0)
     best = float(ratio[of_consensus.argmax()]) if len(ratio) else np.nan
     one = int((ratio >= ONE_PATTERN).sum())
-    return {"maximum": maximum, "parts": len(ratio), "one_pattern_parts": one, "best_ratio": best}
+    return {"maximum": found["maximum"], "parts": len(ratio), "one_pattern_parts": one, "best_ratio": best}
 
 
 def collect(opened: Discovery, layers: list[int]) -> Collected:
@@ -74,7 +72,7 @@ def collect(opened: Discovery, layers: list[int]) -> Collected:
     rows, tables, outdated = [], [], 0
     for layer in layers:
         discovery = Discovery(opened.settings, layer, opened.checkpoint, opened.network, opened.method)
-        for neuron in range(1, opened.network.model.channels + 1):
+        for neuron in discovery.neurons:
             path = discovery.match_path(neuron)
             if not path.is_file():
                 continue
@@ -103,14 +101,18 @@ def read_clusters(path: Path) -> pd.DataFrame:
     again = "make it with python -m generate_dataset.motif_database"
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such table of clusters; {again}")
-    with path.open(encoding="utf-8", newline="") as handle:
-        lines = [row for row in csv.reader(handle, delimiter="\t") if row and not row[0].startswith("# settings: ")]
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            rows = csv.reader(handle, delimiter="\t")
+            lines = [row for row in rows if row and not row[0].startswith("# settings: ")]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{shown(path)}: not a readable table ({error}); {again}") from None
     header = lines[0] if lines else []
     columns = ["motif", "cluster", "cluster_name"]
     if not set(columns) <= set(header) or any(len(row) != len(header) for row in lines):
         raise InputError(f"{shown(path)}: not a table of clusters (columns {', '.join(columns)}); {again}")
     table = pd.DataFrame(lines[1:], columns=header)[columns]
-    if not table["cluster"].str.fullmatch(r"\d+").all():
+    if not table["cluster"].str.fullmatch(r"\d{1,9}").all():
         raise InputError(f"{shown(path)}: column 'cluster' holds something other than numbers; {again}")
     return table.astype({"cluster": int})
 
@@ -141,7 +143,7 @@ def about(opened: Discovery, layers: list[int], collected: Collected, clusters: 
         "model": opened.model_name,
         "method": opened.method,
         "what it is": METHODS[opened.method] or "NeuronMotif: layer-wise demixing of samples of all activations.",
-        "layers": ", ".join(f"conv{layer}" for layer in layers),
+        "layers": ", ".join(map(layer_name, layers)) + (" (0 in tables)" if OUTPUT in layers else ""),
         "neurons with results": len(collected.neurons),
         "neurons left out, made with other settings": collected.outdated,
         "databases": ", ".join(shown(path) for path in opened.database_paths),
@@ -163,6 +165,10 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
     opened = open_discovery(settings, 1, method)
     highest = opened.network.model.num_layers + 1
     numbers = parse_range(layers, highest, "layers") if layers else list(range(1, highest + 1))
+    if method == MODISCO_OUTPUT:
+        if layers:
+            raise InputError(f"layers: {method} is of the model's output, which has none; leave --layers out")
+        numbers = [OUTPUT]
     cluster_path, clusters = clusters_of(opened, chosen_clusters)
     collected = collect(opened, numbers)
     make = COMMANDS[method]

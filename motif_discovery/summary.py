@@ -7,6 +7,7 @@ segment. The table ``found`` that all functions take has a row per match or near
 import numpy as np
 import pandas as pd
 
+from motif_discovery.methods import layer_name
 from utils.motif import Motif, iupac_consensus
 
 FOUND = [
@@ -78,7 +79,7 @@ def counts(neurons: pd.DataFrame, found: pd.DataFrame, clusters: pd.DataFrame | 
         own = matches if layer == "all" else matches[matches["layer"] == layer]
         rows.append(
             {
-                "layer": layer if layer == "all" else f"conv{layer}",
+                "layer": layer if layer == "all" else layer_name(layer),
                 "neurons": len(of),
                 "neurons_that_fire": int((of["maximum"] > 0).sum()),
                 "neurons_with_parts": int((of["parts"] > 0).sum()),

@@ -1,14 +1,18 @@
 """Where the files of motif interaction lie, what decides each, and how they are read and written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from motif_interaction.pairs import Pair
+from utils.config import NOT_YAML
 from utils.interpretation_settings import Interpretation
 from utils.runtime import InputError, fingerprint, shown, write_text
 from utils.scan import scan_facts
+from utils.tables import read_csv
 
 HERE = Path(__file__).resolve().parent
 VERSION = 1  # of the way pairs are measured
@@ -89,11 +93,14 @@ def read_fragments(work: Interpretation, layer: int, neuron: int) -> dict[int, i
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         fragments = {int(name.removeprefix("Seq").rpartition("_")[0]): int(start) for name, start in content.items()}
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+    except (*NOT_YAML, AttributeError, OverflowError):
         raise InputError(f"{shown(path)}: not lines such as 'Seq9510_0: 86'; {again} --overwrite") from None
-    wrong = [row for row in fragments if not 0 <= row < len(work.messages)]
-    if wrong:
-        raise InputError(f"{shown(path)}: Seq{wrong[0]}_0 is not one of {len(work.messages)} messages; {again}")
+    field, length = work.checkpoint.model.receptive_field(layer), work.messages.codes.shape[1]
+    for row, start in fragments.items():
+        if not 0 <= row < len(work.messages):
+            raise InputError(f"{shown(path)}: Seq{row}_0 is not one of {len(work.messages)} messages; {again}")
+        if not 0 <= start <= length - field:
+            raise InputError(f"{shown(path)}: Seq{row}_0: {start} is no window of {length} nt; {again} --overwrite")
     return fragments
 
 
@@ -102,14 +109,22 @@ def write_table(path: Path, table: pd.DataFrame, key: str) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.8g") + f"# settings: {key}\n")
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of this stage.
+def read_table(path: Path, numbers: Sequence[str] = (), texts: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table of this stage; ``numbers`` and ``texts`` are columns that it must have.
 
     Raises:
         InputError: not such a table.
     """
+    again = "run again with --overwrite"
     try:
-        return pd.read_csv(path, comment="#")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+        table = read_csv(path)
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise InputError(f"{shown(path)}: not a readable table ({reason}); run again with --overwrite") from None
+        raise InputError(f"{shown(path)}: not a readable table ({reason}); {again}") from None
+    for column in (*numbers, *texts):
+        if column not in table:
+            raise InputError(f"{shown(path)}: column '{column}' is missing; {again}")
+    for column in numbers:
+        if not np.isfinite(pd.to_numeric(table[column], errors="coerce")).all():
+            raise InputError(f"{shown(path)}: column '{column}' holds a value that is not a number; {again}")
+    return table

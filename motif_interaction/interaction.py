@@ -28,7 +28,7 @@ from motif_interaction.files import (
     write_table,
 )
 from motif_interaction.fragments import command_parser
-from motif_interaction.mutagenesis import measure, per_sequence, without_annotation
+from motif_interaction.mutagenesis import PREDICTIONS, measure, per_sequence, without_annotation
 from motif_interaction.pairs import Pair, derive_pairs, read_labels
 from motif_interaction.plots import plot_map, plot_pair
 from motif_interaction.statistics import Measured, is_called, pair_statistics
@@ -39,10 +39,11 @@ from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.motif import Motif as DatabaseMotif
 from utils.motif import read_meme
-from utils.runtime import InputError, root_path, run_script, shown, write_text
+from utils.runtime import InputError, one_at_a_time, root_path, run_script, shown, write_text
 from utils.sequence import decode
 
 logger = logging.getLogger(__name__)
+MEASURED = ("sequence", "start_a", "start_b", "spacing", "random_bases", *PREDICTIONS, "eps")  # of a finished pair
 
 
 class Layer:
@@ -103,7 +104,7 @@ class Layer:
         path = pair_folder(self.work, self.layer, neuron, pair) / "predictions.csv"
         if stored_key(path) != pair_key(self.work, self.layer, neuron, pair):
             return None
-        return Measured(self.facts(neuron, pair), read_table(path))
+        return Measured(self.facts(neuron, pair), read_table(path, MEASURED, ("id", "order")))
 
     def places(self, neuron: int, pair: Pair) -> Places:
         """Return the places in the fragments of a neuron where both motifs of a pair stand.
@@ -147,7 +148,7 @@ class Layer:
         self.write_fragments(folder / "fragments.txt", neuron, table)
         plot_pair(folder / "boxplot.png", table, pair.a.name or pair.a.text, pair.b.name or pair.b.text, facts["task"])
         write_table(folder / "predictions.csv", table, pair_key(self.work, self.layer, neuron, pair))
-        return Measured(facts, table)
+        return Measured(facts, read_table(folder / "predictions.csv"))  # rounded, as a run that goes on finds it
 
     def write_fragments(self, path: Path, neuron: int, table: pd.DataFrame) -> None:
         """Write the fragments with both motifs of a pair, a line each: name, start, id, sequence."""
@@ -201,12 +202,15 @@ def run(work: Interpretation, layer_number: int, first: int, last: int, overwrit
             f"neurons: {first} to {last} is no range within 0 to {layer.model.channels} (half-open, counted from 0)"
         )
     neurons = list(range(first + 1, last + 1))
-    measured = measure_neurons(layer, neurons, overwrite) | finished_elsewhere(layer, neurons)
-    pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
-    table, scale = pair_statistics(pairs, work.settings)
+    measured = measure_neurons(layer, neurons, overwrite)
     path = stats_path(work, layer_number)
-    plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
-    write_table(path, table, stats_key(work, layer_number))
+    # of runs on other neurons the last one writes a table with the pairs of all
+    with one_at_a_time(path.with_name(f".lock-conv{layer_number}"), f"table of conv{layer_number} of {work.name}"):
+        measured |= finished_elsewhere(layer, neurons)
+        pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
+        table, scale = pair_statistics(pairs, work.settings)
+        plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
+        write_table(path, table, stats_key(work, layer_number))
     tested, called = (table["class"] != "").sum(), table["class"].map(is_called)
     fitted = "" if scale.fitted else "; too few single effects for the control of linearity"
     logger.info(

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import h5py
 import numpy as np
-import pandas as pd
 
 from motif_interaction.words import Motif, read_word
 from utils import motif as matrices
 from utils.config import read_yaml
+from utils.hdf5 import Damaged
+from utils.neuron_motif import read_parts
 from utils.runtime import InputError, shown
 from utils.sequence import IUPAC, iupac_ppm
-from utils.tomtom import tomtom
+from utils.tomtom import read_matches, tomtom
 
 SHORTEST, LONGEST = 4, 12  # nt of a word
 FEWEST_BITS, MOST_BITS = 6.0, 12.0  # of a word
+MOST_LETTERS = 240  # of the words of a pair, which name its folder
 MOST_PAIRS = 8  # derived from one neuron: those of the most sequences
 
 
@@ -85,6 +86,9 @@ def read_labels(path: Path, receptive_field: int, database: Sequence[matrices.Mo
                 raise InputError(f"{where}: {key} is {words!r}; write a list of words such as [UGUANA]")
             words = tuple(dict.fromkeys(read_word(word, f"{where}: {key}") for word in words))
             motifs.append(Motif(words))
+        letters = sum(len(motif.text) for motif in motifs)
+        if letters > MOST_LETTERS:
+            raise InputError(f"{where}: its words have {letters} letters together, more than {MOST_LETTERS}")
         total = sum(min(map(len, motif.words)) for motif in motifs)
         if total > receptive_field:
             raise InputError(f"{where}: the two motifs are {total} nt, longer than the fragment of {receptive_field}")
@@ -117,12 +121,9 @@ def read_match_names(path: Path, q_threshold: float) -> dict[str, str]:
     """
     if not path.is_file():
         return {}
-    try:
-        table = pd.read_csv(path, sep="\t", comment="#")
-        table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
-        return dict(zip(table["Query_ID"], table["Target_ID"].astype(str), strict=True))
-    except (KeyError, ValueError, TypeError):
-        raise InputError(f"{shown(path)}: not a Tomtom table; run motif_discovery.match again") from None
+    table = read_matches(path, ("Query_ID", "Target_ID", "q-value"))
+    table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
+    return dict(zip(table["Query_ID"], table["Target_ID"], strict=True))
 
 
 def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.05) -> list[Pair]:
@@ -140,25 +141,23 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
     if not motifs.is_file():
         raise InputError(f"{shown(motifs)}: no motifs of this neuron; run motif_discovery, or write a label file")
     try:
-        with h5py.File(motifs, "r") as file:
-            pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
-            maximum = float(file.attrs["maximum"])
-    except (OSError, KeyError) as error:
-        raise InputError(f"{shown(motifs)}: damaged motifs ({str(error)[:80]}); cluster again") from None
-    if maximum <= 0:
+        found = read_parts(motifs, ("path", "pfm", "size", "maximum"))
+    except Damaged as error:
+        raise InputError(f"{shown(motifs)}: damaged motifs ({error}); cluster again") from None
+    if found["maximum"] <= 0:
         raise InputError(f"{name} never fires: it has no motifs and no pairs")
     names = read_match_names(matches, q_threshold)
     weight: dict[tuple[str, str], int] = {}
     name_of: dict[str, str] = {}
-    for pfm, path, size in zip(pfms, paths, sizes, strict=True):
+    for pfm, path, size in zip(found["pfm"], found["path"], found["size"], strict=True):
         ppm = matrices.to_ppm(pfm)
         words = []
         for start, end in matrices.segments(ppm):
             word = word_of(ppm[:, start:end])
             if word:
                 words.append(word)
-                found = names.get(f"{name}_{path}_{start}-{end}", "")
-                name_of[word] = name_of.get(word) or found
+                known = names.get(f"{name}_{path}_{start}-{end}", "")
+                name_of[word] = name_of.get(word) or known
         for one, other in {tuple(sorted(pair)) for pair in combinations(words, 2)}:
             weight[one, other] = weight.get((one, other), 0) + int(size)
     if not weight:

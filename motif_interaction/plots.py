@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch
 
 from motif_interaction.mutagenesis import PREDICTIONS
+from utils.plotting import plt
 from utils.runtime import atomic_path
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 # Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color)
 COLOURS = {"synergistic": "#D55E00", "antagonistic": "#0072B2", "additive": "#F0E442", "none": "#BBBBBB"}

@@ -27,7 +27,7 @@ from report.pages import (
 from report.settings import Work, open_work
 from report.site import STATIC, TEMPLATES, Site
 from report.table_help import TABLES
-from utils.runtime import ROOT, InputError, atomic_path, run_script, shown
+from utils.runtime import ROOT, InputError, atomic_path, one_at_a_time, run_script, shown
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,8 @@ def run(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{shown(folder)}: is a file; give another folder as --output")
     cache = HERE / ".cache" / work.name if not output else folder.with_name(f".{folder.name}-cache")
-    site = build(work, folder, cache, overwrite)
+    with one_at_a_time(folder.with_name(f".lock-{folder.name}"), f"report of {work.name}"):
+        site = build(work, folder, cache, overwrite)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     logger.info("%d pages written, %d in all, %.1f MB", site.written, len(site.pages), size / 1e6)
     if packed:

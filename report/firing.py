@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-import h5py
 import numpy as np
 
 from report.settings import Work
 from utils.data import SPLITS, read_split
 from utils.dense_scan import bases_of_codes
+from utils.hdf5 import Damaged, read_arrays
 from utils.motif import iupac_consensus
 from utils.runtime import InputError, shown
 from utils.sequence import IUPAC, decode
@@ -148,14 +148,15 @@ def read_firing(
     """
     path = work.scan(layer)
     try:
-        with h5py.File(path, "r") as file:
-            weights, data = (str(file.attrs[f"{key}_sha256"]) for key in ("checkpoint", "dataset"))
-            highest, start = file["message_maximum"][:], file["message_start"][:].astype(np.int64)
-            of_neuron, field = file["neuron_maximum"][:], int(file.attrs["receptive_field"])
-    except (OSError, KeyError) as error:
-        return f"{shown(path)}: damaged ({str(error)[:80]}); scan again", []
-    if weights != work.checkpoint.sha256 or data != work.dataset_sha256:
-        return f"{shown(path)}: of another checkpoint or data set; scan again", []
+        made_of = read_arrays(path, {}, {"checkpoint_sha256": str, "dataset_sha256": str})
+        if list(made_of.values()) != [work.checkpoint.sha256, work.dataset_sha256]:
+            return f"{shown(path)}: of another checkpoint or data set; scan again", []
+        each = (len(messages.length), work.channels)
+        shapes = {"message_maximum": each, "message_start": each, "neuron_maximum": (work.channels,)}
+        highest, start, of_neuron = read_arrays(path, shapes).values()
+    except Damaged as error:
+        return f"{shown(path)}: damaged ({error}); scan again", []
+    start, field = start.astype(np.int64), work.checkpoint.model.receptive_field(layer)
     share = work.interaction.threshold
     expected = [] if messages.coding is None else expected_regions(messages.length, messages.coding, field)
     found = []

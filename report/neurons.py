@@ -1,18 +1,18 @@
 """The facts of a neuron from the files of motif_discovery: its parts, their segments and matches, its best motif."""
 
-import csv
 import math
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from report.cache import kept, state_of
 from report.settings import Work
+from utils import tomtom
 from utils.activation import WindowNetwork
+from utils.hdf5 import Damaged
 from utils.motif import iupac_consensus, segments, to_ppm
-from utils.neuron_motif import neuron_motif
-from utils.runtime import InputError, shown
+from utils.neuron_motif import PART_COLUMNS, neuron_motif, read_parts
+from utils.runtime import shown
 from utils.sample_bins import BINS, bin_of, bin_quota
 
 ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
@@ -95,14 +95,12 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     path = work.motifs(layer, neuron)
     field = work.checkpoint.model.receptive_field(layer)
     try:
-        with h5py.File(path, "r") as file:
-            pfms, paths, sizes = file["pfm"][:], file["path"].asstr()[:], file["size"][:]
-            highest, of_consensus = file["max_activation"][:], file["consensus_activation"][:]
-            drawn, copies = file["drawn_ratio"][:], file["copies"][:]
-            activation, maximum = file["sample_activation"][:], float(file.attrs["maximum"])
-            population = file["population"][:].tolist() if "population" in file else None
-    except (OSError, KeyError) as error:
-        return {**NOTHING, "state": "damaged", "note": f"{shown(path)}: damaged ({str(error)[:80]}); cluster again"}
+        stored = read_parts(path)
+    except Damaged as error:
+        return {**NOTHING, "state": "damaged", "note": f"{shown(path)}: damaged ({error}); cluster again"}
+    ppms = to_ppm(stored["pfm"])
+    of_parts = (stored["path"], ppms, *(stored[key] for key in PART_COLUMNS[2:]))
+    activation, maximum, population = (stored[key] for key in ("sample_activation", "maximum", "population"))
     best = neuron_motif(path, network, layer, neuron)
     if best.pfm is None and "other" in best.note:
         return {**NOTHING, "state": "other", "note": best.note}
@@ -110,12 +108,11 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     bins = np.bincount(bin_of(activation, maximum), minlength=BINS) if fires else np.zeros(BINS, dtype=int)
     table = read_matches(work.matches(layer, neuron))
     name = neuron_name(layer, neuron)
-    ppms = to_ppm(pfms)
     everything = np.concatenate(list(ppms), axis=1) if fires and len(ppms) else np.zeros((4, 0))
     words, columns = iupac_consensus(everything), columns_text(everything)  # of all parts at once
     parts = [
         _part(work, name, table, *one, words[field * i : field * (i + 1)], columns[8 * field * i : 8 * field * (i + 1)])
-        for i, one in enumerate(zip(paths, ppms, sizes, highest, of_consensus, drawn, copies, strict=True))
+        for i, one in enumerate(zip(*of_parts, strict=True))
         if fires
     ]
     facts = {
@@ -125,7 +122,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         "samples": int(bins.sum()),
         "bins": bins.tolist(),
         "quota": bin_quota(field, work.discovery.bin_limit),
-        "population": population,
+        "population": None if population is None else population.tolist(),
         "parts": sorted(parts, key=lambda part: -part["maximum"]),
         "best": None,
     }
@@ -149,22 +146,16 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
     if not path.is_file():
         return {}
     found: dict[str, list[dict]] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(
-                (line for line in file if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE
-            ):
-                match = {
-                    "target": row["Target_ID"],
-                    "q": float(row["q-value"]),
-                    "p": float(row["p-value"]),
-                    "offset": int(float(row["Optimal_offset"])),
-                    "own": row["Query_consensus"],
-                    "its": row["Target_consensus"],
-                }
-                found.setdefault(row["Query_ID"], []).append(match)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{shown(path)}: not a Tomtom table ({error}); run motif_discovery.match again") from None
+    for row in tomtom.read_matches(path).to_dict("records"):
+        match = {
+            "target": row["Target_ID"],
+            "q": row["q-value"],
+            "p": row["p-value"],
+            "offset": row["Optimal_offset"],
+            "own": row["Query_consensus"],
+            "its": row["Target_consensus"],
+        }
+        found.setdefault(row["Query_ID"], []).append(match)
     return {name: sorted(rows, key=lambda row: (row["q"], row["p"])) for name, rows in found.items()}
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from report.settings import Work
 from utils.data import SPLITS
-from utils.runtime import file_sha256, shown
+from utils.hdf5 import UNREADABLE, Damaged, require_stored
+from utils.runtime import InputError, file_sha256, one_line, shown
 
 PACKAGES = ("torch", "numpy", "pandas", "h5py", "scipy", "scikit-learn", "memelite", "Jinja2")
 
@@ -47,24 +48,38 @@ def network_facts(work: Work) -> dict:
 
 
 def dataset_facts(work: Work) -> dict:
-    """Return what the data set is; only its name and the command that makes it where it is not there."""
+    """Return what the data set is; only its name and the command that makes it where it is not there.
+
+    Raises:
+        InputError: it is damaged.
+    """
     path = work.dataset
     facts: dict = {"path": shown(path), "there": path.is_file(), "command": "python -m generate_dataset.build"}
     if not path.is_file():
         return facts
+    try:
+        facts |= _stored_facts(path)
+    except (Damaged, *UNREADABLE) as error:
+        raise InputError(f"{shown(path)}: not a readable data set ({str(error)[:100]}); make it again") from None
+    facts["sha256"] = work.dataset_sha256
+    return facts
+
+
+def _stored_facts(path: Path) -> dict:
+    facts: dict = {}
     with h5py.File(path, "r") as file:
-        facts["label"] = str(file.attrs.get("label_name", "label"))
-        facts["tracks"] = [str(one) for one in file.attrs.get("tracks", [])]
-        facts["sources"] = [str(one) for one in np.atleast_1d(file.attrs.get("source", []))]
+        facts["label"] = one_line(file.attrs.get("label_name", "label"))
+        facts["tracks"] = [one_line(one) for one in np.atleast_1d(file.attrs.get("tracks", []))]
+        facts["sources"] = [one_line(one) for one in np.atleast_1d(file.attrs.get("source", []))]
         facts["splits"] = []
         for name in SPLITS:
             if f"{name}_label" in file:
+                require_stored(file[f"{name}_label"], f"{name}_label")
                 rows = len(file[f"{name}_label"])
                 length = file[f"{name}_length"][:] if f"{name}_length" in file else np.zeros(0)
                 middle = f"{int(np.median(length)):,}" if len(length) else ""
                 span = f"{int(length.min()):,} to {int(length.max()):,}" if len(length) else ""
                 facts["splits"].append({"name": name, "rows": rows, "median": middle, "span": span})
-    facts["sha256"] = work.dataset_sha256
     return facts
 
 

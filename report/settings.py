@@ -13,7 +13,7 @@ from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import ModelSettings, find_config, load_model_settings, load_settings, read_yaml
 from utils.interpretation_settings import InteractionSettings
 from utils.motif import Motif, read_meme
-from utils.runtime import ROOT, InputError, file_sha256, shown
+from utils.runtime import ROOT, InputError, file_sha256, home_path, shown
 
 STAGES = ("interpreting", "interaction")
 SHARED = {"model", "motif_database", "q_threshold", "seed", "device"}  # keys that both have
@@ -80,7 +80,7 @@ class Work:
 
     def path(self, name: str | Path) -> Path:
         """Return the path of a file or folder that a config names."""
-        path = Path(name).expanduser()
+        path = home_path(name)
         return path if path.is_absolute() else self.root / path
 
     @property
@@ -161,8 +161,9 @@ class Work:
 
 
 def _read_clusters(path: Path) -> dict[str, str]:
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     try:
+        text = path.read_text(encoding="utf-8")
+        lines = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
         motif, cluster = lines[0].index("motif"), lines[0].index("cluster_name")
         return {line[motif]: line[cluster] for line in lines[1:]}
     except (IndexError, ValueError):

@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pydantic
 
 from report.settings import Work
 from utils.runtime import InputError, shown
+from utils.tables import read_csv
 
 WORDS = re.compile(r"[A-Z+]+")  # of a pair, as they stand in the name of its folder
 PAIR_COLUMNS = (
@@ -16,7 +17,35 @@ PAIR_COLUMNS = (
     "a_alone", "b_alone", "q_a_alone", "q_b_alone", "joint", "eps", "eps_low", "eps_high", "q_eps", "control_eps",
     "q_above_control", "spacing", "spacing_low", "spacing_high", "a_first", "note",
 )  # fmt: skip
+TASK = r"conv\d+_neuron\d+"
+NUMBERS = re.compile(  # columns of all tables that are drawn or counted
+    r"(.*_)?(effect_(size|low|high)|q_value|threshold|n_activating|measured|predicted|eps(_low|_high)?|q_eps)"
+    r"|original|scr_(a|b|ab)|n|(q_)?[ab]_alone|joint|control_eps|q_above_control|spacing(_low|_high)?|a_first"
+)
 SCRAMBLED = ["original", "scr_a", "scr_b", "scr_ab"]
+
+
+class Agreement(pydantic.BaseModel):
+    """How well predictions agree with the measurement, in a file of figures."""
+
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
+
+    r: float
+    r2: float
+    n: int | None = None
+
+
+class Metrics(Agreement):
+    """What a report shows of the figures of an evaluation."""
+
+    n: int
+    rho: float | None = None
+    r_interval: tuple[float, float] | None = None
+    r2_interval: tuple[float, float] | None = None
+    rho_interval: tuple[float, float] | None = None
+    without_AUG: Agreement | None = None
+    ridge: Agreement | None = None
+    checkpoints: dict[str, dict] | None = None
 
 
 def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
@@ -28,7 +57,7 @@ def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
     if not path.is_file():
         return []
     try:
-        table = pd.read_csv(path, comment="#", keep_default_na=False, na_values=[""])
+        table = read_csv(path, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError(
             f"{shown(path)}: not a readable table ({' '.join(str(error).split())[:80]}); {again}"
@@ -36,6 +65,12 @@ def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
     lost = [column for column in needed if column not in table]
     if lost:
         raise InputError(f"{shown(path)}: column '{lost[0]}' is missing; {again}")
+    if "task" in needed and not table["task"].astype(str).str.fullmatch(TASK).all():
+        raise InputError(f"{shown(path)}: column 'task' holds something else than names such as conv5_neuron2; {again}")
+    for column in table.columns[[bool(NUMBERS.fullmatch(str(column))) for column in table.columns]]:
+        wrong = [value for value in table[column].dropna() if not isinstance(value, int | float | np.number)]
+        if wrong:
+            raise InputError(f"{shown(path)}: column '{column}' holds {wrong[0]!r:.40}, which is no number; {again}")
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
 
@@ -94,7 +129,7 @@ def in_order(pairs: list[dict]) -> list[dict]:
 def read_predictions(work: Work, pair: dict) -> list[dict]:
     """Return the predictions of a pair, a row per message; nothing where none were made."""
     a, b = str(pair["motif_a"]), str(pair["motif_b"])
-    if not (WORDS.fullmatch(a) and WORDS.fullmatch(b) and re.fullmatch(r"conv\d+_neuron\d+", str(pair["task"]))):
+    if not (WORDS.fullmatch(a) and WORDS.fullmatch(b) and re.fullmatch(TASK, str(pair["task"]))):
         return []
     rows = read_rows(
         work.predictions(pair["task"], a, b), [*SCRAMBLED, "eps", "id"], "run motif_interaction.interaction again"
@@ -109,8 +144,13 @@ def read_evaluation(work: Work) -> tuple[dict, list[tuple[float, float]]]:
         return {}, []
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        rows = read_rows(table, ["measured", "predicted"], "evaluate again") if table else []
-    except ValueError as error:
+        Metrics.model_validate(metrics)
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{shown(path)}: '{key}': {problem['msg'].lower()}; evaluate again") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{shown(path)}: not JSON ({error}); evaluate again") from None
+    rows = read_rows(table, ["measured", "predicted"], "evaluate again") if table else []
     points = [(row["measured"], row["predicted"]) for row in rows]
     return metrics, [point for point in points if None not in point]

@@ -93,8 +93,8 @@ def test_no_usable_row_is_an_error(table, tmp_path, one_line):
 
 def test_the_command_line(table, tmp_path, capsys):
     config = tmp_path / "set.yaml"
-    config.write_text(f"source: {table(many_rows(60))}\nreader: mpra\noutput: {tmp_path / 'set.h5'}\nmax_length: 16\n")
-    main(["--config", str(config), "tracks=4"])
+    config.write_text(f"source: {table(many_rows(60))}\nreader: mpra\noutput: data/set.h5\nmax_length: 16\n")
+    main(["--config", str(config), "tracks=4", f"output={tmp_path / 'set.h5'}"])
     assert read_split(tmp_path / "set.h5", "train").tracks == 4
     for override, word in (
         ("tracks=5", "'tracks'"),

@@ -1,7 +1,9 @@
 """Checkpoints: those of this project say everything, published ones load; nothing in a file is executed."""
 
+import io
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -161,3 +163,51 @@ def test_the_old_checkpoint_stays_when_saving_fails(tmp_path):
         save_checkpoint(path, seeded_model(1, 4), {"bad": lambda: 0})
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["toy.pth"]
+
+
+def saved(path, **changes):
+    """Write a checkpoint with some of its content replaced; a function is given the old content."""
+    model = seeded_model(1, 4, channels=8)
+    content = {"model_state_dict": model.state_dict(), "model": dict(model.arguments), "training": {}}
+    for key, change in changes.items():
+        content[key] = change(content[key]) if callable(change) else change
+    torch.save(content, path)
+    return path
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_are_an_error(tmp_path, one_line, value):
+    path = saved(tmp_path / "toy.pth", model_state_dict=lambda state: state | {"fc1.bias": torch.full((8,), value)})
+    assert "'fc1.bias' holds a value that is not a number" in failure(path, one_line)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("channels", 10**6), ("num_layers", 10**9), ("kernel_size", 10**6), ("num_targets", 10**9), ("in_channels", 5),
+     ("padding", 10**6), ("padding", -1), ("channels", "many"), ("padding", 1.5), ("ln_epsilon", "x"),
+     ("dropout", float("nan")), ("bn_momentum", -1)],
+)  # fmt: skip
+def test_a_network_of_another_size_than_its_weights_takes_no_memory(tmp_path, one_line, key, value):
+    failure(saved(tmp_path / "toy.pth", model=lambda arguments: arguments | {key: value}), one_line)
+
+
+@pytest.mark.parametrize(
+    "training",
+    ["text", [1], {"settings": [1]}, {"label_scaling": [1]}, {"label_scaling": {"mean": [1.0]}},
+     {"label_scaling": {"mean": ["x"], "std": [1.0]}}, {"label_scaling": {"mean": [float("nan")], "std": [1.0]}},
+     {"label_scaling": {"mean": [], "std": []}}],
+)  # fmt: skip
+def test_facts_of_the_training_that_are_none_are_an_error(tmp_path, one_line, training):
+    failure(saved(tmp_path / "toy.pth", training=training), one_line)
+
+
+def test_a_small_file_does_not_become_a_large_network(tmp_path, one_line):
+    """A tensor that repeats one number, and a compressed archive: both would take memory that the file has not."""
+    path = tmp_path / "toy.pth"
+    torch.save({"conv1.weight": torch.zeros(1).expand(10**6, 4, 10**6), "head.weight": torch.zeros(1, 1)}, path)
+    assert "larger than the file" in failure(path, one_line)
+    content = saved(path).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for one in old.infolist():
+            new.writestr(one.filename, bytes(2**24) if one.filename.endswith("data/0") else old.read(one))
+    assert "packed into" in failure(path, one_line)

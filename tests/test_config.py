@@ -6,6 +6,9 @@ import yaml
 
 from utils.config import (
     ModelSettings,
+    OutputData,
+    OutputFolder,
+    OutputWeights,
     Settings,
     describe_keys,
     find_config,
@@ -256,3 +259,63 @@ def test_a_variant_is_chosen_by_its_key(tmp_path, one_line):
         with pytest.raises(InputError) as raised:
             load_variant(schemas, "kind", config, overrides)
         assert word in one_line(raised)
+
+
+# -- configs that are hostile or absurd ------------------------------------------------------------------------------
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [BOMB + "model: *a11", "model: &a [*a]", "model: " + "[" * 20_000, "? [a]\n: b", "1: 2", "model: a\nnull: 3",
+     "epochs: " + "9" * 5000, "model: a\nepochs: 1" + "0" * 30, "model: a\ngroup: {share: .nan}",
+     "model: a\ngroup: {share: .inf}", "model: \"a\\0b\"\nepochs: x", "model: a\n" + "#" * 2**20],
+    ids=range(12),
+)  # fmt: skip
+def test_an_absurd_config_is_one_line(config, one_line, text):
+    assert "example.yaml" in failure(config, one_line, text)
+
+
+def test_code_in_a_config_is_not_run(config, one_line, tmp_path):
+    for tag in ("apply:os.mkdir", "new:os.mkdir"):
+        failure(config, one_line, f"model: !!python/object/{tag} ['{tmp_path / 'made'}']")
+    assert not (tmp_path / "made").exists()
+    with pytest.raises(InputError):
+        load_settings(Example, config("model: a"), [f"model=!!python/object/apply:os.mkdir ['{tmp_path / 'made'}']"])
+    assert not (tmp_path / "made").exists()
+
+
+class Writing(Settings):
+    output: OutputData = "data/set.h5"
+    folder: OutputFolder = "data"
+    weights: OutputWeights = ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("output", "../set.h5"), ("output", "/tmp/set.h5"), ("output", "~/set.h5"), ("output", "data/../../set.h5"),
+     ("output", "utils/runtime.py"), ("output", "data/...h5/"), ("folder", ".."), ("folder", "/etc"),
+     ("weights", "../../x.pth"), ("weights", "x.h5"), ("weights", "..pth")],
+)  # fmt: skip
+def test_a_config_writes_below_the_repository_only(config, one_line, key, value):
+    with pytest.raises(InputError) as raised:
+        load_settings(Writing, config(f"{key}: {value}"))
+    assert f"'{key}'" in one_line(raised)
+
+
+def test_the_command_line_may_write_elsewhere_but_no_other_kind_of_file(config, one_line, tmp_path):
+    path = config("output: data/a.h5")
+    assert load_settings(Writing, path).output == "data/a.h5"
+    assert load_settings(Writing, path, [f"output={tmp_path}/a.h5", f"folder={tmp_path}"]).folder == str(tmp_path)
+    with pytest.raises(InputError, match="'output'"):
+        load_settings(Writing, path, ["output=utils/runtime.py"])
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc/passwd", "..", ".hidden", "-x", "a\nb", "", "<b>", "$(id)"])
+def test_a_model_name_is_a_plain_word(config, one_line, name):
+    with pytest.raises(InputError, match="'name'") as raised:
+        load_settings(ModelSettings, config(yaml.safe_dump({"name": name, "checkpoint": "a", "dataset": "b"})))
+    one_line(raised)

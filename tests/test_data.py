@@ -11,6 +11,7 @@ from utils.data import (
     pack_tracks,
     parts_of_like_length,
     read_split,
+    require_size,
     unpack_tracks,
     write_dataset,
 )
@@ -199,6 +200,30 @@ def test_a_group_in_place_of_an_array_is_an_error(tmp_path, one_line):
         file.create_group("train_sequence")
         file["train_label"] = np.zeros(5)
     failure(path, one_line)
+
+
+@pytest.mark.parametrize("length", [[-1] * 5, [41] * 5, [1e30] * 5, [float("nan")] * 5, [[3, 3]] * 5])
+def test_a_length_that_cannot_be_is_an_error(dataset, one_line, length):
+    assert "train_length" in failure(dataset(train_length=np.array(length)), one_line)
+
+
+@pytest.mark.parametrize("label", [np.zeros((5, 0)), np.float64(3), np.full(5, 1e300), np.array([b"x"] * 5)])
+def test_labels_that_are_none_are_an_error(dataset, one_line, label):
+    failure(dataset(train_label=label), one_line)
+
+
+def test_a_declared_size_takes_no_memory(dataset, one_line):
+    path = dataset(train_sequence=None)
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("train_sequence", (10**9, 6, 12288), "u1", chunks=(1, 6, 12288))
+    assert "its values are not there" in failure(path, one_line)
+
+
+def test_more_than_fits_into_memory_is_an_error(one_line):
+    require_size(130_000, 12_288)
+    with pytest.raises(InputError, match="'max_length'") as raised:
+        require_size(130_000, 2**20)
+    one_line(raised)
 
 
 def test_batch_gives_tracks_and_the_longest_message():

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from scipy.stats import wilcoxon
 
-from figures import combinations, contribution_layers, diversity, drawing, logo_table, quality, upset
+from figures import combinations, contribution_layers, diversity, drawing, interaction_map, logo_table, quality, upset
 from figures.sets import intersections, memberships
 from motif_contribution import contribution
 from motif_discovery import files, settings
@@ -16,6 +16,7 @@ from motif_discovery.demixing import Part
 from motif_discovery.files import Sample
 from motif_discovery.settings import Discovery
 from tests.toy import seeded_model
+from utils import config
 from utils.checkpoint import save_checkpoint
 from utils.motif import Motif, information, write_meme
 from utils.runtime import InputError
@@ -33,6 +34,7 @@ def workplace(tmp_path, monkeypatch):
     """Return what writes a figure config of a toy model whose results lie in a folder of their own."""
     monkeypatch.setattr(settings, "HERE", tmp_path / "results")
     monkeypatch.setattr(contribution, "RESULTS", tmp_path / "contribution")
+    monkeypatch.setattr(config, "is_below_root", lambda path: True)  # a config may not write into a folder of a test
     save_checkpoint(tmp_path / "toy.pth", seeded_model(2, 4), {})
     for name in ("toy", "toy_2"):
         described = {"name": name, "checkpoint": str(tmp_path / "toy.pth"), "dataset": str(tmp_path / "none.h5")}
@@ -209,6 +211,19 @@ def test_quality_of_shared_motifs(workplace, tmp_path, caplog):
     assert [one["p"] for one in rows_of(tmp_path / "figures" / "quality_tests.csv")] == ["", ""]
 
 
+def test_q_values_of_a_run_are_those_known_by_hand(workplace, tmp_path):
+    """Pairs of 7 and 6 motifs of one sign: p = 2/128 and 2/64, of two tests; 5 shared ones are no test."""
+    methods = ["neuronmotif", "max_seqlet", "max_seqlet_data"]
+    results(tmp_path, methods[0], {1: [("0-5", name, 1e-3) for name in NAMES]})
+    results(tmp_path, methods[1], {1: [("0-5", name, 10.0 ** -(4 + n)) for n, name in enumerate(NAMES[:7])]})
+    results(tmp_path, methods[2], {1: [("0-5", name, 10.0 ** -(4.5 + n)) for n, name in enumerate(NAMES[2:])]})
+    quality.main(["--config", workplace(methods=methods)])
+    tests = [one for one in rows_of(tmp_path / "figures" / "quality_tests.csv") if one["unit"] == "motif"]
+    assert [(one["n"], one["p"], one["p_adjusted"]) for one in tests] == [
+        ("7", "0.015625", "0.03125"), ("6", "0.03125", "0.03125"), ("5", "", ""),
+    ]  # fmt: skip
+
+
 def test_logo_rows(workplace, tmp_path, caplog):
     two_methods(tmp_path)
     logo_table.main(["--config", workplace(logo_table={"clusters": ["of $x^2$_$y$", "1", "6"]})])
@@ -259,6 +274,71 @@ def test_tested_pairs_are_shown_once_in_their_order():
     assert "positive synergistic, q = 0.001" in row.note
 
 
+def pair_rows(count):
+    """Return a table of tested pairs of ``count`` motifs with names of any kind, every class among them."""
+    kinds = ["positive_synergistic", "negative_antagonistic", "additive", "none", "negative_synergistic"]
+    names = [f"{NAMES[number % len(NAMES)]} {number}" for number in range(count)]
+    values = [
+        [names[number], names[(3 * number + 1) % count], "UGUA", "GGAC", kinds[number % 5], 10.0 ** -(number % 7),
+         "no" if number % 5 == 1 else "", 2 + number % 2]
+        for number in range(count)
+    ]  # fmt: skip
+    columns = ["name_a", "name_b", "motif_a", "motif_b", "class", "q_eps", "survives", "layer"]
+    return pd.DataFrame(values, columns=columns)
+
+
+def test_the_map_shows_the_smallest_q_of_two_motifs(workplace, tmp_path, monkeypatch):
+    """Row 21: the last row does not win, whatever the order of the motifs, the neuron and the layer."""
+    table = pair_rows(1).loc[[0] * 3].reset_index(drop=True)
+    table["name_a"], table["name_b"] = ["ARE", "PUM", "ARE"], ["PUM", "ARE", "PUM"]
+    table["class"], table["q_eps"] = ["additive", "negative_synergistic", "none"], [0.3, 1e-4, 1.0]
+    monkeypatch.setattr(interaction_map, "read_pairs", lambda settings, model, name: table)
+    interaction_map.main(["--config", workplace()])
+    folder = tmp_path / "figures"
+    (cell,) = rows_of(folder / "interaction_map_toy.csv")
+    assert [cell[key] for key in ("one", "other", "class", "q_eps")] == ["ARE", "PUM", "negative_synergistic", "0.0001"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(before) == {f"interaction_map_toy{suffix}" for suffix in (".csv", ".png", ".svg")}
+    interaction_map.main(["--config", workplace()])
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("count", [0, 3, 70])
+def test_labels_of_the_map_do_not_overlap(count):
+    cells = interaction_map.map_cells(pair_rows(max(1, count)).head(count))
+    with drawing.style():
+        figure = interaction_map.map_figure(cells, f"Interaction of motifs\n{'m' * 30}, conv5")
+        figure.canvas.draw()
+        renderer = figure.canvas.get_renderer()
+        (axes,) = figure.axes
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+            assert len(labels) == min(interaction_map.MOST_NAMES, count)
+            assert all(label.get_fontsize() >= drawing.SMALLEST and not label.get_parse_math() for label in labels)
+            boxes = [label.get_window_extent(renderer) for label in labels]
+            assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
+            assert all(box.x0 >= 0 and box.y0 >= 0 for box in boxes)
+        for legend in figure.legends:
+            assert not legend.get_window_extent(renderer).overlaps(axes.get_tightbbox(renderer))
+            assert not legend.get_window_extent(renderer).overlaps(figure._suptitle.get_window_extent(renderer))
+        title = figure._suptitle.get_window_extent(renderer)
+        assert title.x0 >= 0
+        assert title.x1 <= figure.bbox.width
+        assert ("more pairs are in the table" in figure.get_suptitle()) == (count > 40)
+        drawing.plt.close(figure)
+
+
+def test_motifs_of_calls_are_drawn_first():
+    cells = pd.DataFrame({"one": ["A", "B", "C"], "other": ["D", "E", "F"], "q_eps": [1e-9, 1e-2, 1e-5]})
+    cells["class"], cells["survives"] = ["additive", "positive_synergistic", "none"], ""
+    assert interaction_map.drawn_cells(cells)[1] == ["A", "B", "C", "D", "E", "F"]
+    order = []
+    for most in (2, 4):
+        interaction_map.MOST_NAMES, before = most, interaction_map.MOST_NAMES
+        order.append(interaction_map.drawn_cells(cells)[1])
+        interaction_map.MOST_NAMES = before
+    assert order == [["B", "E"], ["A", "B", "D", "E"]]
+
+
 def contribution_table(tmp_path, **changed):
     checkpoint = settings.open_discovery(
         settings.load_settings(settings.DiscoverySettings, tmp_path / "toy.yaml"), 1
@@ -287,7 +367,8 @@ def test_shares_of_contributions(workplace, tmp_path):
     ("figure", "more", "said"),
     [
         (diversity, {"methods": ["tf_modisco"]}, "no results of tf_modisco in any layer; run bash motif_discovery/tf"),
-        (diversity, {"methods": ["modisco"]}, "'modisco' is not one of neuronmotif"),
+        (diversity, {"methods": ["modisco"]}, "'modisco' is no method; choose of neuronmotif"),
+        (diversity, {"methods": ["tf_modisco_output"]}, "is of the model's output, which has no neurons"),
         (diversity, {"q_threshold": 0.05}, "key 'q_threshold': 0.05 is above 0.01 of"),
         (diversity, {"clusters": "nowhere.tsv"}, "no such table of clusters; make it with python -m generate_dataset"),
         (diversity, {"models": {"nowhere": 2}}, "nowhere.yaml: no such config file"),
@@ -301,6 +382,7 @@ def test_shares_of_contributions(workplace, tmp_path):
         (quality, {"methods": ["neuronmotif"]}, "neuronmotif only; two are needed"),
         (logo_table, {"logo_table": {"clusters": ["of M66"]}}, "'of M66' is no cluster of"),
         (logo_table, {"logo_table": {"method": "tf_modisco"}}, "'tf_modisco' is not one of methods"),
+        (interaction_map, {}, "configs/interaction/toy.yaml: no such config file"),
         (contribution_layers, {}, "no such table; run bash motif_contribution/script/run_contribution.sh 1 3 CONFIG"),
     ],
 )

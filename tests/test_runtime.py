@@ -1,11 +1,15 @@
 """Errors, devices, and files written whole or not at all."""
 
+import errno
 import hashlib
 import json
+import logging
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,9 @@ from utils.runtime import (
     atomic_path,
     file_sha256,
     fingerprint,
+    is_below_root,
+    one_at_a_time,
+    one_line,
     pick_device,
     root_path,
     run_script,
@@ -165,3 +172,127 @@ def test_paths_are_read_from_the_root_and_shown_from_it(tmp_path):
     assert shown(ROOT / "data" / "a.h5") == "data/a.h5"
     assert shown(tmp_path / "a") == str(tmp_path / "a")
     assert shown("data/a.h5") == "data/a.h5"
+
+
+# -- killed runs, and several at once -------------------------------------------------------------------------------
+
+
+def other_process(code, folder):
+    """Start a process that runs some code in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE
+    )
+
+
+def wait_for(condition):
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing happened")
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next_one(tmp_path):
+    code = (
+        "import time\nfrom utils.runtime import atomic_path\n"
+        "with atomic_path('a.txt') as path:\n    path.write_text('half')\n    time.sleep(60)\n"
+    )
+    killed = other_process(code, tmp_path)
+    wait_for(lambda: any(path.read_text() for path in tmp_path.glob(".part-*")))
+    write_text(tmp_path / "b.txt", "of another run, which leaves alone what is being written")
+    assert len(names(tmp_path)) == 2
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    kept = tmp_path / ".part-conv5-key"  # the folder of a scan that goes on
+    kept.mkdir()
+    write_text(tmp_path / "c.txt", "c")
+    assert names(tmp_path) == [".part-conv5-key", "b.txt", "c.txt"]
+
+
+def test_two_runs_wait_for_each_other(tmp_path):
+    code = (
+        "import logging, sys, time\nfrom utils.runtime import one_at_a_time\nlogging.basicConfig(level=logging.INFO)\n"
+        "with one_at_a_time('.lock', 'the work'):\n    open('second', 'w').close()\n"
+    )
+    with one_at_a_time(tmp_path / ".lock", "the work"):
+        other = other_process(code, tmp_path)
+        said = other.stderr.readline().decode()
+        assert "the work: another run is at work on it; waiting" in said
+        assert names(tmp_path) == [".lock"]
+    assert other.wait(timeout=60) == 0
+    assert names(tmp_path) == ["second"]
+
+
+def test_the_lock_of_a_killed_run_holds_nobody(tmp_path):
+    code = (
+        "import time\nfrom utils.runtime import one_at_a_time\n"
+        "with one_at_a_time('.lock', 'it'):\n    open('mine', 'w').close()\n    time.sleep(60)\n"
+    )
+    killed = other_process(code, tmp_path)
+    wait_for((tmp_path / "mine").exists)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    with one_at_a_time(tmp_path / ".lock", "it"):
+        pass
+    assert names(tmp_path) == ["mine"]
+
+
+# -- what is said ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a\nb\tc", "a b c"), ("\x1b[31mred", "\\x1b[31mred"), ("a\u202eb", "a\\u202eb"), ("\0", "\\x00"),
+     ("\u00e4", "\u00e4")],
+)  # fmt: skip
+def test_a_name_from_a_file_stays_one_line_without_terminal_codes(text, line):
+    assert one_line(text) == line
+
+
+def test_a_message_is_not_as_long_as_a_file(capsys):
+    with pytest.raises(SystemExit):
+        run_script(raising(InputError("x" * 10**6 + "\n\x1b[2J")))
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert len(message) < 1000
+
+
+def test_log_lines_hold_no_terminal_codes(capsys, monkeypatch):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    run_script(lambda: logging.getLogger("x").warning("motif %s", "\x1b[31m\nerror: forged"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("motif \\x1b[31m error: forged")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "word"),
+    [(MemoryError("Unable to allocate 7 TiB"), 2, "7 TiB"),
+     (OSError(errno.ENAMETOOLONG, "x", "n" * 300), 2, "too long"),
+     (FileNotFoundError(errno.ENOENT, "x", "gone.h5"), 2, "gone.h5"),
+     (OSError(errno.EROFS, "x", "a"), 1, "Read-only")],
+)  # fmt: skip
+def test_errors_of_the_system_are_one_line(capsys, error, status, word):
+    with pytest.raises(SystemExit) as stopped:
+        run_script(raising(error))
+    assert stopped.value.code == status
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert message.startswith("error: ")
+    assert word in message
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", " ", "\n"])
+def test_a_path_that_is_none_is_an_input_error(path, one_line):
+    with pytest.raises(InputError) as raised:
+        root_path(path)
+    one_line(raised)
+
+
+@pytest.mark.parametrize(
+    ("path", "below"),
+    [("data/x.h5", True), ("../x.h5", False), ("data/../../x.h5", False), ("/etc/x.h5", False), ("~/x.h5", False),
+     (ROOT / "data" / "x.h5", True), ("data/../x.h5", True)],
+)  # fmt: skip
+def test_what_lies_below_the_root(path, below):
+    assert is_below_root(path) is below

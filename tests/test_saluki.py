@@ -1,5 +1,6 @@
 """Saluki's TFRecords, written here by other code than the reader's: the protobuf and crc32c packages."""
 
+import os
 import struct
 import tracemalloc
 import zlib
@@ -236,6 +237,21 @@ def test_a_missing_folder_or_split_is_named(folder, tmp_path, one_line):
     assert "no valid-*.tfr" in one_line(raised)
 
 
+def huge(length):
+    """Return the beginning of a record that says it is so long."""
+    header = struct.pack("<Q", length)
+    return header + masked(header)
+
+
+def test_a_pipe_is_not_waited_for(folder, one_line):
+    place, _ = folder()
+    (place / "train-0.tfr").unlink()
+    os.mkfifo(place / "train-0.tfr")
+    with pytest.raises(InputError, match=r"train-0.tfr: is no file") as raised:
+        read(place)
+    one_line(raised)
+
+
 WHOLE = b"".join(framed(example(**make_message(60, seed))) for seed in range(3))
 DAMAGED = {
     "not zlib": (lambda whole: whole, "zlib"),
@@ -250,6 +266,8 @@ DAMAGED = {
     "wrong checksum": (lambda whole: zlib.compress(whole[:-1] + bytes([whole[-1] ^ 1])), "record 2: wrong"),
     "no example": (lambda whole: zlib.compress(framed(b"\x0a\xff\xff\x03abc")), "record 0: not a tf.train.Example"),
     "no message": (lambda whole: zlib.compress(framed(b"\x08\x05")), "record 0: not a tf.train.Example"),
+    "huge record": (lambda whole: zlib.compress(huge(2**40) + bytes(2**22)), "record 0: 1,099,511,627,776 bytes"),
+    "endless number": (lambda whole: zlib.compress(framed(b"\xff" * 10**6)), "record 0: not a tf.train.Example"),
     "text": (lambda whole: zlib.compress(framed(b"some text, 28 letters long..")), "record 0: not a tf.train.Example"),
 }  # fmt: skip
 

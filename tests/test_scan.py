@@ -18,7 +18,7 @@ from utils.data import TRACKS, Split, write_dataset
 from utils.dense_scan import BLOCK, bases_of_codes, pack, scan_messages
 from utils.interpretation_settings import InteractionSettings, Interpretation, joined
 from utils.runtime import ROOT, InputError
-from utils.scan import blocks_of_rows, is_finished, read_scan, run_scan, scan_path
+from utils.scan import blocks_of_rows, is_finished, read_scan, run_scan, scan_facts, scan_path
 from utils.sequence import N, decode, encode, one_hot
 
 MODELS = {"half-life, padding 0": (6, 6, 0), "MRL, padding 2": (3, 4, 2)}
@@ -253,6 +253,37 @@ def test_a_stopped_scan_goes_on_and_ends_the_same(work, monkeypatch):
     assert done + sum(again) == len(work.messages)
     assert {layer: scan_path("toy", layer).read_bytes() for layer in (2, 3)} == whole
     assert sorted(path.name for path in scan_path("toy", 2).parent.iterdir()) == ["conv2.h5", "conv3.h5"]
+
+
+def test_blocks_of_a_killed_scan_that_are_damaged_are_computed_again(work):
+    """And what it had left is gone, also where it was killed behind its last write."""
+    run_scan(work, [2])
+    whole = scan_path("toy", 2).read_bytes()
+    left = scan_path("toy", 2).with_name(f".part-conv2-{scan_facts(work, 2)['settings']}")
+    left.mkdir()
+    run_scan(work, [2])
+    assert not left.exists()
+    left.mkdir()
+    for rows, content in ((slice(0, 2), b"no archive"), (slice(2, 4), b"")):
+        (left / f"rows_{rows.start}-{rows.stop}.npz").write_bytes(content)
+    np.savez(left / "rows_4-6.npz", maximum=np.zeros((1, 1)), start=np.zeros((1, 1)))  # of another shape
+    scan_path("toy", 2).unlink()
+    run_scan(work, [2])
+    assert scan_path("toy", 2).read_bytes() == whole
+    assert [path.name for path in scan_path("toy", 2).parent.iterdir()] == ["conv2.h5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("message_maximum", np.nan), ("message_maximum", np.inf), ("message_start", 10**6), ("neuron_maximum", np.nan)],
+)
+def test_a_scan_with_values_that_cannot_be_is_damaged(work, one_line, name, value):
+    run_scan(work, [2])
+    with h5py.File(scan_path("toy", 2), "r+") as file:
+        file[name][...] = value
+    with pytest.raises(InputError, match="damaged scan") as raised:
+        read_scan(work, 2)
+    assert name in one_line(raised)
 
 
 def test_a_finished_scan_is_not_made_again_unless_asked(work, monkeypatch):

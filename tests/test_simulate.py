@@ -223,7 +223,7 @@ def test_a_random_motif_has_its_width_and_information():
 def edited(tmp_path, edit):
     """Return the path of the committed config with changes."""
     content = read_yaml(CONFIG)
-    content.update(output=str(tmp_path), n=200)
+    content.update(n=200)
     edit(content)
     path = tmp_path / "edited.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -269,7 +269,7 @@ BAD = {
 def test_bad_settings_are_one_line_and_write_nothing(tmp_path, one_line, edit, message):
     path = edited(tmp_path, edit)
     with pytest.raises(InputError, match=message) as raised:
-        simulate.run(load_settings(SimulationSettings, path))
+        simulate.run(load_settings(SimulationSettings, path, [f"output={tmp_path}"]))
     one_line(raised)
     assert list(tmp_path.iterdir()) == [path]
 

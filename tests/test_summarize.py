@@ -206,6 +206,26 @@ def test_an_empty_table_of_matches_is_a_result(workplace):
     assert "python -m generate_dataset.motif_database" in book["clusters"]["A2"].value
 
 
+def test_a_stopped_run_leaves_the_workbook_that_was_there(workplace, monkeypatch):
+    results(workplace, [2], 1, lambda layer, neuron: [(A, 1e-4)])
+    summarize.main(["--config", str(workplace)])
+    folder = settings.HERE / "analysis" / "results" / "toy" / "neuronmotif"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    whole = workbook.Workbook.save
+
+    def stopped(book, path):
+        whole(book, path)
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workbook.Workbook, "save", stopped)
+    with pytest.raises(SystemExit) as status:
+        summarize.main(["--config", str(workplace)])
+    assert status.value.code == 130
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

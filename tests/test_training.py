@@ -119,6 +119,41 @@ def test_a_stopped_run_goes_on_where_it_was(project, monkeypatch, keys):
     assert whole.training["valid_loss"] == resumed.training["valid_loss"]
 
 
+def test_a_run_killed_after_its_last_epoch_has_a_whole_log(project, monkeypatch):
+    """The state says that an epoch is over only when the log has it."""
+    settings, model, folder = project()
+    save = Trainer.save
+
+    def killed(self, path, run):
+        save(self, path, run)
+        if self.epoch == settings.epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(settings, model, folder / "results", overwrite=False)
+    monkeypatch.setattr(Trainer, "save", save)
+    run_training(settings, model, folder / "results", overwrite=False)
+    assert pd.read_csv(folder / "results" / "log.csv")["epoch"].tolist() == [1, 2, 3, 4]
+    assert sorted(path.name for path in (folder / "results").iterdir()) == ["last.pth", "log.csv"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("average", None), ("optimizer", {}), ("epoch", -1), ("epoch", "x"), ("best_state", {}), ("best_level", 3),
+     ("log", []), ("log", "text"), ("best_epoch", 9), ("schedule", [1]), ("best_loss", None)],
+)  # fmt: skip
+def test_a_damaged_state_is_one_line(project, one_line, key, value):
+    settings, model, folder = project(epochs=1)
+    run_training(settings, model, folder / "results", overwrite=False)
+    (folder / "best.pth").unlink()
+    state = torch.load(folder / "results" / "last.pth", weights_only=True)
+    torch.save(state | {key: value}, folder / "results" / "last.pth")
+    with pytest.raises(InputError, match=r"last.pth: a damaged state") as raised:
+        run_training(settings, model, folder / "results", overwrite=False)
+    one_line(raised)
+
+
 def test_a_finished_run_is_not_run_again(project, monkeypatch):
     settings, model, folder = project()
     run_training(settings, model, folder / "results", overwrite=False)

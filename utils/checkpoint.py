@@ -1,6 +1,9 @@
 """Checkpoints: self-describing ones of this project, and bare published ones."""
 
+import io
+import math
 import pickle
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +17,8 @@ from utils.runtime import InputError, atomic_path, file_sha256, root_path, shown
 # what torch.load raises on files that are cut short, damaged or something else
 UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, LookupError, ValueError, OSError,
               AttributeError, TypeError)  # fmt: skip
+
+SIZES = ("num_layers", "in_channels", "channels", "kernel_size", "num_targets")  # that a state tells by itself
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,10 @@ class Checkpoint:
 def save_checkpoint(path: str | Path, model: Predictor, training: dict, **more: object) -> None:
     """Write a checkpoint whole or not at all. ``training`` and ``more`` hold tensors, numbers, text, lists, dicts."""
     content = {"model_state_dict": model.state_dict(), "model": model.arguments, "training": training, **more}
+    packed = io.BytesIO()  # torch's own writer ends with an error of its own where the disk is full
+    torch.save(content, packed)
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(packed.getbuffer())
 
 
 def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict:
@@ -57,7 +64,9 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such checkpoint; train the model first or correct the model config")
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        _require_unpacked(path)
+        with warnings.catch_warnings(action="ignore"):  # of what is refused in a moment
+            content = torch.load(path, map_location=device, weights_only=True)
     except UNREADABLE as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{shown(path)}: not a readable checkpoint ({reason}); get or train it again") from None
@@ -66,6 +75,52 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
     if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
         raise InputError(f"{shown(path)}: holds no 'model_state_dict'; it is not a checkpoint of a predictor")
     return content
+
+
+def _require_unpacked(path: Path) -> None:
+    """Check that a zip archive holds no more than its own size: torch compresses nothing, and reads what is there.
+
+    Raises:
+        ValueError: it would unpack to more.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(one.file_size for one in archive.infolist())
+        if unpacked > path.stat().st_size:
+            raise ValueError(f"{unpacked:,} bytes packed into {path.stat().st_size:,}")
+
+
+def _require_weights(state: dict, size: int) -> None:
+    """Check that a state holds tensors of numbers, and no more of them than the file has room for.
+
+    Raises:
+        ValueError: something else.
+    """
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+            raise ValueError(f"{key!r} is no tensor")
+    if sum(value.numel() * value.element_size() for value in state.values()) > size:
+        raise ValueError("its tensors are larger than the file")
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"'{key}' holds a value that is not a number")
+
+
+def _require_training(training: object, targets: int) -> None:
+    """Check what a checkpoint says of its training.
+
+    Raises:
+        ValueError: no such facts, or a scaling that is not a finite number a target.
+    """
+    if not isinstance(training, dict) or not isinstance(training.get("settings", {}), dict):
+        raise ValueError("'training' is no group of facts")
+    scaling = training.get("label_scaling", {})
+    for key in ("mean", "std") if scaling else ():
+        values = scaling.get(key) if isinstance(scaling, dict) else None
+        if not isinstance(values, list) or len(values) != targets:
+            raise ValueError(f"its label_scaling has no '{key}' of {targets}")
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+            raise ValueError(f"its label_scaling has a '{key}' that is not a number")
 
 
 def arguments_of_state(state: dict, settings: ModelSettings) -> dict:
@@ -113,12 +168,22 @@ def load_checkpoint(
     """
     path = path or only_checkpoint(settings)
     content = read_checkpoint(path, device)
-    state = content["model_state_dict"]
+    state, training = content["model_state_dict"], content.get("training") or {}
     try:
-        model = Predictor(**(content.get("model") or arguments_of_state(state, settings)))
+        _require_weights(state, path.stat().st_size)
+        sizes = arguments_of_state(state, settings)
+        arguments = content.get("model") or sizes
+        for key in SIZES:  # before a network of another size takes memory
+            if arguments.get(key, sizes[key]) != sizes[key]:
+                raise ValueError(f"it says {key} = {arguments[key]!r}, but its tensors have {sizes[key]}")
+        for key, value in arguments.items():
+            if key != "readout" and not (isinstance(value, int | float) and 0 <= value < math.inf):
+                raise ValueError(f"it says {key} = {value!r}")
+        model = Predictor(**arguments)
         model.load_state_dict(state)
+        _require_training(training, sizes["num_targets"])
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{shown(path)}: its weights do not fit the predictor ({reason})") from None
     model = model.to(device).eval().requires_grad_(False)
-    return Checkpoint(model, content.get("training") or {}, file_sha256(path), settings.name)
+    return Checkpoint(model, training, file_sha256(path), settings.name)

@@ -3,22 +3,25 @@
 import argparse
 import difflib
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import pydantic
 import yaml
 
-from utils.runtime import ROOT, InputError, root_path, shown
+from utils.runtime import ROOT, InputError, home_path, is_below_root, root_path, shown
+
+LARGEST = 2**31
 
 
 class Settings(pydantic.BaseModel):
     """A group of settings. An unknown key or a wrong type is an error."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
@@ -28,14 +31,37 @@ class Settings(pydantic.BaseModel):
             raise ValueError("true and false are not numbers")
         return value
 
+    @pydantic.field_validator("*")
+    @classmethod
+    def _of_a_size_to_count_with(cls, value: object) -> object:
+        """Refuse whole numbers that no array can be indexed with."""
+        if isinstance(value, int) and not -LARGEST < value < LARGEST:
+            raise ValueError(f"a number below {LARGEST:,} is meant")
+        return value
+
+
+def _written(value: str, info: pydantic.ValidationInfo) -> str:
+    """Refuse what a config file lets a script write outside of the repository; a command line may."""
+    if info.context is not None and info.field_name not in info.context and not is_below_root(value):
+        raise ValueError(
+            f"a config does not write outside of the repository; as {info.field_name}=... on the command line it may"
+        )
+    return value
+
+
+Seed = Annotated[int, pydantic.Field(ge=0)]
+OutputFolder = Annotated[str, pydantic.AfterValidator(_written)]  # that a script writes into
+OutputData = Annotated[OutputFolder, pydantic.Field(pattern=r"^$|(^|/)[A-Za-z0-9_][^/]*\.h5$")]
+OutputWeights = Annotated[OutputFolder, pydantic.Field(pattern=r"^$|(^|/)[A-Za-z0-9_][^/]*\.pth$")]
+
 
 class NetworkSettings(Settings):
     """Constructor arguments of the predictor that a bare published checkpoint cannot tell by itself."""
 
-    num_layers: int = pydantic.Field(6, ge=1)
-    in_channels: int = pydantic.Field(6, ge=4)
-    padding: int = pydantic.Field(0, ge=0)
-    num_targets: int = pydantic.Field(1, ge=1)
+    num_layers: int = pydantic.Field(6, ge=1, le=20)
+    in_channels: int = pydantic.Field(6, ge=4, le=8)
+    padding: int = pydantic.Field(0, ge=0, le=4)
+    num_targets: int = pydantic.Field(1, ge=1, le=10_000)
     dropout: float = pydantic.Field(0.3, ge=0, lt=1)
     readout: typing.Literal["last", "first"] = "first"
 
@@ -49,6 +75,10 @@ class ModelSettings(Settings):
     network: NetworkSettings = NetworkSettings()
 
 
+# what PyYAML raises: a date such as 2024-99-99 is a ValueError, a key that is a list a TypeError
+NOT_YAML = (yaml.YAMLError, ValueError, TypeError, RecursionError)
+LARGEST_YAML = 2**20  # bytes of a config
+
 S = TypeVar("S", bound=pydantic.BaseModel)
 
 
@@ -60,9 +90,11 @@ def read_yaml(path: Path) -> dict:
     """
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such config file")
+    if path.stat().st_size > LARGEST_YAML:
+        raise InputError(f"{shown(path)}: {path.stat().st_size:,} bytes; no config is larger than {LARGEST_YAML:,}")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # a date such as 2024-99-99 is a ValueError
+    except NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
@@ -71,7 +103,20 @@ def read_yaml(path: Path) -> dict:
         return {}
     if not isinstance(content, dict):
         raise InputError(f"{shown(path)}: expected 'key: value' lines, found {type(content).__name__}")
+    if _expanded(content, {}) > LARGEST_YAML:
+        raise InputError(f"{shown(path)}: its aliases (*) stand for too much, or for themselves; write it out")
     return content
+
+
+def _expanded(node: object, known: dict[int, float]) -> float:
+    """Return how many values a part of a config holds, those of aliases wherever they stand; endless is infinite."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is counted: whoever comes back here goes in a circle
+        inside = node.values() if isinstance(node, dict) else node
+        known[id(node)] = 1 + sum(_expanded(one, known) for one in inside)
+    return known[id(node)]
 
 
 def _read_config(path: Path, overrides: Sequence[str]) -> dict:
@@ -89,7 +134,7 @@ def _read_config(path: Path, overrides: Sequence[str]) -> dict:
             target = target[group]
         try:
             target[last] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
+        except NOT_YAML:
             raise InputError(f"'{override}': the value is not YAML") from None
     return content
 
@@ -102,8 +147,9 @@ def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = 
     """
     path = find_config(path)
     content = _read_config(path, overrides)
+    typed = {override.partition("=")[0] for override in overrides}
     try:
-        return schema.model_validate(content)
+        return schema.model_validate(content, context=typed)
     except pydantic.ValidationError as error:
         raise InputError(f"{shown(path)}: {_explain(error.errors()[0], schema)}") from None
 
@@ -116,8 +162,8 @@ def load_variant(schemas: Mapping[str, type[S]], key: str, path: str | Path, ove
     """
     path = find_config(path)
     name = _read_config(path, overrides).get(key)
-    if name not in schemas:
-        raise InputError(f"{shown(path)}: key '{key}' is {name!r}; expected one of {', '.join(schemas)}")
+    if not isinstance(name, str) or name not in schemas:
+        raise InputError(f"{shown(path)}: key '{key}' is {reprlib.repr(name)}; expected one of {', '.join(schemas)}")
     return load_settings(schemas[name], path, overrides)
 
 
@@ -125,6 +171,8 @@ def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
     """Return one line for the first problem pydantic found."""
     location = [part for part in problem["loc"] if isinstance(part, str)]
     key = ".".join(location)
+    if problem["type"] == "invalid_key" or not location:
+        return f"key {problem['input']!r:.80} is no name; a key is a word"
     if problem["type"] == "extra_forbidden":
         for group in location[:-1]:
             annotation = schema.model_fields[group].annotation
@@ -136,12 +184,13 @@ def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
         return f"unknown key '{key}'; the nearest known one is '{near[0]}' (known: {', '.join(known)})"
     if problem["type"] == "missing":
         return f"key '{key}' is missing"
-    return f"key '{key}': {problem['msg'][0].lower()}{problem['msg'][1:]} (got {problem['input']!r})"
+    reason = problem["msg"].removeprefix("Value error, ")
+    return f"key '{key}': {reason[0].lower()}{reason[1:]} (got {reprlib.repr(problem['input'])})"
 
 
 def find_config(path: str | Path, below: str = "") -> Path:
     """Return the config a person means: a path from here or from the root, or a bare name in ``configs/<below>/``."""
-    path = Path(path).expanduser()
+    path = home_path(path)
     candidates = [path, ROOT / path]
     if below:
         candidates.append(ROOT / "configs" / below / f"{path}.yaml")

@@ -12,10 +12,13 @@ import h5py
 import numpy as np
 import torch
 
-from utils.runtime import InputError, atomic_path, shown
+from utils.hdf5 import UNREADABLE, Damaged, new_file, require_stored
+from utils.runtime import InputError, shown
 
 SPLITS = ("train", "valid", "test")
 TRACKS = ("A", "C", "G", "U", "codon_start", "splice_site")
+MOST_NUCLEOTIDES = 5 * 2**29  # of a data set in memory, padding included: 218,000 messages of 12,288
+BLOCK_VALUES = 2**25  # of a data set that are read at once
 PART_POSITIONS = 2**14  # nucleotides, padding included, that go through the convolutions together
 
 
@@ -70,6 +73,19 @@ def parts_of_like_length(rows: np.ndarray, length: np.ndarray) -> list[np.ndarra
     return [np.array(part) for part in parts]
 
 
+def require_size(messages: int, length: int, where: str = "key 'max_length'") -> None:
+    """Check that messages, a byte a nucleotide, fit into a few GiB; ``where`` names what they are of.
+
+    Raises:
+        InputError: they do not.
+    """
+    if messages * length > MOST_NUCLEOTIDES:
+        raise InputError(
+            f"{where}: {messages:,} messages of {length:,} nt are {messages * length / 2**30:.1f} GiB; "
+            f"at most {MOST_NUCLEOTIDES / 2**30:g} are held in memory: make it smaller, or take fewer messages"
+        )
+
+
 def pack_tracks(tracks: np.ndarray) -> np.ndarray:
     """Return codes uint8 (..., length) of 0/1 tracks (..., tracks, length)."""
     weights = (1 << np.arange(tracks.shape[-2])).astype(np.uint8)
@@ -83,7 +99,7 @@ def unpack_tracks(codes: np.ndarray, tracks: int) -> np.ndarray:
 
 def write_dataset(path: str | Path, splits: Mapping[str, Split], attributes: Mapping[str, object]) -> None:
     """Write ``data/NAME.h5`` whole or not at all, with the attributes that say what it is."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(path) as file:
         for name, split in splits.items():
             n, length = split.codes.shape
             shape = (n, split.tracks, length)
@@ -102,14 +118,16 @@ def write_dataset(path: str | Path, splits: Mapping[str, Split], attributes: Map
 
 def _read_codes(stored: h5py.Dataset, where: str) -> np.ndarray:
     """Return codes (n, length) of a stored sequence array, whatever its number type, block by block."""
-    if stored.ndim != 3 or stored.shape[1] > 8 or stored.shape[1] < 4:
+    if stored.ndim != 3 or not 4 <= stored.shape[1] <= 8 or not stored.shape[2]:
         raise InputError(f"{where}: shape {stored.shape}; expected (n, 4 to 8 tracks, length)")
+    require_size(stored.shape[0], stored.shape[2], where)
     codes = np.empty((stored.shape[0], stored.shape[2]), dtype=np.uint8)
-    for start in range(0, len(codes), 256):
-        block = stored[start : start + 256]
+    rows = max(1, min(256, BLOCK_VALUES // (stored.shape[1] * stored.shape[2])))
+    for start in range(0, len(codes), rows):
+        block = stored[start : start + rows]
         if not ((block == 0) | (block == 1)).all():
             raise InputError(f"{where}: holds values other than 0 and 1 near row {start}; expected one-hot tracks")
-        codes[start : start + 256] = pack_tracks(block)
+        codes[start : start + rows] = pack_tracks(block)
     return codes
 
 
@@ -129,25 +147,34 @@ def read_split(path: str | Path, name: str) -> Split:
                 raise InputError(
                     f"{shown(path)}: key '{missing[0]}' is missing; it holds {', '.join(file) or 'nothing'}"
                 )
+            for key in ("sequence", "label", "length", "id"):
+                if f"{name}_{key}" in file:
+                    require_stored(file[f"{name}_{key}"], f"{name}_{key}")
             stored = file[f"{name}_sequence"]
             codes = _read_codes(stored, f"{shown(path)}: {name}_sequence")
-            label = np.asarray(file[f"{name}_label"][:], dtype=np.float32)
-            length = file[f"{name}_length"][:] if f"{name}_length" in file else _used_length(codes)
+            with np.errstate(over="ignore"):  # to infinity, which is refused below
+                label = np.asarray(file[f"{name}_label"][()], dtype=np.float32)
+            length = file[f"{name}_length"][()] if f"{name}_length" in file else _used_length(codes)
             ids = file[f"{name}_id"].asstr()[:].tolist() if f"{name}_id" in file else None
             tracks = stored.shape[1]
-    except (OSError, ValueError, RuntimeError, AttributeError, TypeError, KeyError) as error:
+    except (Damaged, *UNREADABLE) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{shown(path)}: not a readable data set ({reason}); make it again") from None
     ids = [f"{name}_{row}" for row in range(len(codes))] if ids is None else ids
     for key, values in (("label", label), ("length", length), ("id", ids)):
-        if len(values) != len(codes):
-            raise InputError(f"{shown(path)}: {name}_{key} has {len(values)} rows, {name}_sequence {len(codes)}")
-    label = label.reshape(len(codes), -1) if len(codes) else label
+        if np.shape(values)[:1] != (len(codes),):
+            rows = len(values) if np.shape(values) else "no"
+            raise InputError(f"{shown(path)}: {name}_{key} has {rows} rows, {name}_sequence {len(codes)}")
     if not len(codes):
         raise InputError(f"{shown(path)}: the {name} split is empty")
+    label = label.reshape(len(codes), -1)
+    if not label.shape[1]:
+        raise InputError(f"{shown(path)}: {name}_label holds no number for a row")
     if not np.isfinite(label).all():
         row = int(np.argmax(~np.isfinite(label).all(axis=1)))
         raise InputError(f"{shown(path)}: {name}_label row {row} is not a number; leave such rows out of the data set")
+    if length.ndim != 1 or not ((length >= 0) & (length <= codes.shape[1])).all():
+        raise InputError(f"{shown(path)}: {name}_length holds something else than 0 to {codes.shape[1]} for each row")
     return Split(codes, label, length.astype(np.int32), ids, tracks)
 
 

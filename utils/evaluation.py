@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
-import matplotlib
 import numpy as np
 import pandas as pd
 
@@ -14,12 +13,10 @@ from utils.baseline import kmer_ridge
 from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import ModelSettings
 from utils.data import Split, read_split, unpack_tracks
+from utils.plotting import plt
 from utils.prediction import bootstrap_intervals, metrics, predict, require_fit, require_length
-from utils.runtime import atomic_path, file_sha256, pick_device, root_path, shown, write_text
+from utils.runtime import atomic_path, file_sha256, one_line, pick_device, root_path, shown, write_text
 from utils.sequence import decode, from_one_hot
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +125,7 @@ def run_evaluation(
     with atomic_path(results / f"{split}_predictions.csv") as temporary:
         pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.6g")
     with h5py.File(dataset, "r") as file:
-        label_name = str(file.attrs.get("label_name", "label"))
+        label_name = one_line(file.attrs.get("label_name", "label"))
     title = f"{model_settings.name}, {split}: r = {found['r']:.3f}, r2 = {found['r2']:.3f}, n = {found['n']}"
     scatter_plot(results / f"{split}_scatter.png", y, y_hat, title, label_name)
     low, high = found["r_interval"]

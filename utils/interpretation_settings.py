@@ -23,15 +23,15 @@ class InteractionSettings(Settings):
     threshold: float = pydantic.Field(0.7, gt=0, lt=1, description="share of a neuron's maximum that activates it")
     fragment_threshold: float = pydantic.Field(0.9, gt=0, lt=1, description="share of the maximum of a fragment")
     fragment_choice: Literal["best", "first"] = "best"
-    n_draws: int = pydantic.Field(20, ge=1, description="scrambles of a motif")
+    n_draws: int = pydantic.Field(20, ge=1, le=10_000, description="scrambles of a motif")
     min_sequences: int = pydantic.Field(6, ge=2, description="of a test, in each group")
     zero_annotation: bool = pydantic.Field(False, description="clear codon and splice tracks, as published")
     labels: str = pydantic.Field("motif_combination_labels", description="folder of pairs written by a person")
     motifs: str = pydantic.Field("motif_discovery/motifs", description="folder of the motifs of neurons")
     motif_database: str | tuple[str, ...] = ()
-    n_bootstrap: int = pydantic.Field(1000, ge=100)
+    n_bootstrap: int = pydantic.Field(1000, ge=100, le=10**6)
     q_threshold: float = pydantic.Field(0.05, gt=0, lt=1)
-    batch_size: int = pydantic.Field(64, ge=1, description="messages predicted together")
+    batch_size: int = pydantic.Field(64, ge=1, le=2**14, description="messages predicted together")
     seed: int = pydantic.Field(1, ge=0)
     device: str = "auto"
     smallest_effect: float = pydantic.Field(0.2, ge=0, description="contribution called: Cohen's d, from its size on")

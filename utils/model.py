@@ -81,6 +81,8 @@ class Predictor(nn.Module):
         super().__init__()
         if readout not in ("last", "first"):
             raise ValueError(f"readout is 'last' or 'first', not {readout!r}")
+        if not (isinstance(padding, int) and 0 <= padding < kernel_size):
+            raise ValueError(f"padding is 0 to {kernel_size - 1}, not {padding!r}")
         self.arguments = {
             "num_layers": num_layers, "in_channels": in_channels, "padding": padding, "num_targets": num_targets,
             "channels": channels, "kernel_size": kernel_size, "dropout": dropout, "ln_epsilon": ln_epsilon,

@@ -181,7 +181,9 @@ def _read_matrix(lines: list[str], place: int, path: Path) -> tuple[np.ndarray, 
         place += 1
     try:
         width, nsites = int(facts.get("w=", len(rows))), int(float(facts.get("nsites=", 20)))
-    except ValueError:
+        if not 0 <= nsites < 2**31:
+            raise ValueError
+    except (ValueError, OverflowError):
         raise InputError(f"{shown(path)}, line {place - len(rows)}: w= and nsites= are not whole numbers") from None
     good = len(rows) == width > 0 and all(len(row) == 4 for row in rows)
     matrix = np.array(rows, dtype=np.float64).T if good else np.zeros((4, 0))

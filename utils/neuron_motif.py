@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
 from utils.activation import WindowNetwork
+from utils.hdf5 import Damaged, read_arrays
 from utils.motif import consensus, information, iupac_consensus, segments, to_ppm
+from utils.sample_bins import BINS
 
+PART_COLUMNS = ("path", "pfm", "size", "max_activation", "consensus_activation", "drawn_ratio", "copies")
+EVERYTHING = (*PART_COLUMNS, "sample_activation", "population", "maximum")
 SAME = 1e-3  # share of the activation by which a stored one may differ from that of the network now
 
 
@@ -34,6 +37,22 @@ class NeuronMotif:
     segment: str = ""
 
 
+def read_parts(path: Path, wanted: tuple[str, ...] = EVERYTHING) -> dict:
+    """Return what is wanted of the motifs of a neuron, by name: columns (parts, ...), its sample, its maximum.
+
+    Raises:
+        Damaged: not such a file.
+    """
+    shapes = {key: ("parts",) for key in PART_COLUMNS} | {"pfm": ("parts", 4, "field")}
+    shapes |= {"sample_activation": ("n",), "population": (BINS,)}
+    shapes = {key: shape for key, shape in shapes.items() if key in wanted}
+    attributes = {"maximum": float} if "maximum" in wanted else {}
+    found = read_arrays(path, shapes, attributes, ("path",), ("population",), ("drawn_ratio",))
+    if "pfm" in found and (found["pfm"] < 0).any():
+        raise Damaged("'pfm' holds a count below 0")
+    return found
+
+
 def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) -> NeuronMotif:
     """Return the motif of a neuron (counted from 1), or a note that says why there is none.
 
@@ -44,11 +63,11 @@ def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) ->
     if not path.is_file():
         return NeuronMotif(note="no motif yet: run motif_discovery")
     try:
-        with h5py.File(path, "r") as file:
-            pfm, activation = file["pfm"][:].astype(np.float64), file["consensus_activation"][:]
-            highest, paths = file["max_activation"][:], file["path"].asstr()[:]
-    except (OSError, KeyError):
+        found = read_parts(path, ("path", "pfm", "max_activation", "consensus_activation"))
+    except Damaged:
         return NeuronMotif(note="damaged motif file: run motif_discovery again")
+    pfm, activation = found["pfm"].astype(np.float64), found["consensus_activation"]
+    highest, paths = found["max_activation"], found["path"]
     if not len(pfm):
         return NeuronMotif(note="motif_discovery found no motif")
     part = int(activation.argmax())

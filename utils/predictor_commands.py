@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from utils.checkpoint import only_checkpoint
 from utils.config import load_model_settings, load_settings, settings_parser
 from utils.data import SPLITS
 from utils.evaluation import run_evaluation
-from utils.runtime import run_script
+from utils.runtime import InputError, is_below_root, run_script, shown
 from utils.training import TrainingSettings, run_training
 
 
@@ -18,6 +19,12 @@ def train_command(doc: str | None, results: Path, argv: list[str] | None) -> Non
     def run() -> None:
         settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
         model = load_model_settings(settings.model)
+        path = only_checkpoint(model)
+        if not settings.checkpoint and not (is_below_root(path) and path.suffix == ".pth"):
+            raise InputError(
+                f"{shown(path)}: the config of {model.name} names no .pth file of the repository to train into (key "
+                "'checkpoint'); give checkpoint=FILE on the command line"
+            )
         name = Path(settings.checkpoint).stem.removesuffix("-best") if settings.checkpoint else model.name
         run_training(settings, model, results / name, arguments.overwrite)
 

@@ -1,6 +1,8 @@
 """What every script does the same way: errors, logging, devices, and files written whole or not at all."""
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import logging
@@ -15,26 +17,55 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 logger = logging.getLogger("combmotif")
 
+LONGEST_MESSAGE = 600  # characters; a name in a file may be as long as the file
+BAD_NAME = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}  # a path that cannot be meant
+
+
+def one_line(text: object) -> str:
+    """Return a text as one line that does nothing to a terminal: what is not printable is written as its escape."""
+    line = " ".join(str(text).split())
+    if len(line) > LONGEST_MESSAGE:
+        line = f"{line[:LONGEST_MESSAGE]} ..."
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+
 
 class InputError(Exception):
     """Something the user gave is not usable. The message is one line: the file or key, and the remedy."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+class _OneLine(logging.Formatter):
+    """Log records hold names from files too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
 
 def run_script(run: Callable[[], None]) -> None:
     """Run a script's body: log to standard error, turn input errors into one line and exit status 2."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         run()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _stop(2, f"error: {error}")
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        _stop(2, f"error: not enough memory ({error or 'none left'}); is a size in the input or the settings meant?")
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}; earlier results are left as they were", file=sys.stderr)
-        raise SystemExit(1) from None
+        reason, name = os.strerror(error.errno) if error.errno else str(error), error.filename
+        where = f" ({os.fsdecode(name)})" if isinstance(name, str | bytes) else ""
+        status = 2 if error.errno in BAD_NAME else 1
+        _stop(status, f"error: {reason}{where}; earlier results are left as they were")
     except KeyboardInterrupt:
-        print("stopped; run the same command again to go on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+        _stop(130, "stopped; run the same command again to go on from here")
+
+
+def _stop(status: int, message: str) -> None:
+    print(one_line(message), file=sys.stderr)
+    raise SystemExit(status) from None
 
 
 def pick_device(name: str) -> torch.device:
@@ -52,20 +83,84 @@ def pick_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; it takes the place of ``path`` when the block ends without an error."""
+    """Give a temporary path in the same folder; it takes the place of ``path`` when the block ends without an error.
+
+    What a killed run has left in the folder is removed, once by each process, when nobody is writing there.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with _writing_in(path.parent):
+        handle, name = tempfile.mkstemp(prefix=PART, suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+PART = ".part-"  # how the names of unfinished files begin
+_tidied: set[tuple[int, str]] = set()  # process and folder in which it has looked for leftovers
+
+
+@contextlib.contextmanager
+def _writing_in(folder: Path) -> Iterator[None]:
+    """Hold a shared lock on a folder, which the system takes back when the process ends, however it ends.
+
+    Who gets the lock alone knows that every unfinished file in the folder is of a run that was killed.
+    """
+    place = os.getpid(), str(folder.resolve())
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
+        with contextlib.suppress(OSError):  # BlockingIOError: others write here; else no locks on this file system
+            if place not in _tidied:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for left in folder.glob(f"{PART}*"):
+                    if left.is_file():  # the folder of a scan that goes on is kept
+                        left.unlink()
+                _tidied.add(place)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: str | Path, what: str) -> Iterator[None]:
+    """Run the block while no other process runs one of the same ``path``; wait for it, saying so.
+
+    Args:
+        path: of the lock, a file that is there only meanwhile. The system takes the lock back when a process ends.
+        what: is done, for the message.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logger.info("%s: another run is at work on it; waiting until it ends", what)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            pass
+        try:
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                break
+        except FileNotFoundError:  # who held it before has removed it
+            pass
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -85,10 +180,29 @@ def fingerprint(**facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def home_path(path: str | Path) -> Path:
+    """Return a path in which a leading ``~`` is the home folder.
+
+    Raises:
+        InputError: the folder of somebody who is not known.
+    """
+    if not str(path).strip():
+        raise InputError(f"'{path}' is no file name")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"'{path}': there is no such home folder; write the whole path") from None
+
+
 def root_path(path: str | Path) -> Path:
     """Return the path of a file named in a config: absolute as it is, else from the repository root."""
-    path = Path(path).expanduser()
+    path = home_path(path)
     return path if path.is_absolute() else ROOT / path
+
+
+def is_below_root(path: str | Path) -> bool:
+    """Return whether a file named in a config lies below the repository root, as it is written: links are not read."""
+    return Path(os.path.normpath(root_path(path))).is_relative_to(os.path.normpath(ROOT))
 
 
 def shown(path: str | Path) -> str:

@@ -3,19 +3,21 @@
 What is computed says ``utils.dense_scan``; here are the files, and how a stopped scan goes on.
 """
 
+import contextlib
 import logging
 import shutil
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
 from utils.activation import WindowNetwork
 from utils.config import load_settings
 from utils.dense_scan import bases_of_codes, scan_messages
+from utils.hdf5 import Damaged, new_file, read_arrays
 from utils.interpretation_settings import (
     InteractionSettings,
     Interpretation,
@@ -23,7 +25,7 @@ from utils.interpretation_settings import (
     layers_parser,
     open_interpretation,
 )
-from utils.runtime import ROOT, InputError, atomic_path, fingerprint, run_script, shown
+from utils.runtime import ROOT, InputError, atomic_path, fingerprint, one_at_a_time, run_script, shown
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ def scan_facts(work: Interpretation, layer: int) -> dict[str, object]:
 
 def write_scan(path: Path, scan: Scan, work: Interpretation) -> None:
     """Write a scan whole or not at all."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(path) as file:
         for name in ("maximum", "start"):
             file.create_dataset(f"message_{name}", data=getattr(scan, name), compression="gzip", compression_opts=1)
         for name in ("neuron_maximum", "neuron_row", "neuron_start"):
@@ -89,9 +91,8 @@ def write_scan(path: Path, scan: Scan, work: Interpretation) -> None:
 def stored_settings(path: Path) -> str:
     """Return the key in a scan, or an empty text where there is none or the file is damaged."""
     try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs.get("settings", ""))
-    except OSError:
+        return read_arrays(path, {}, {"settings": str})["settings"]
+    except Damaged:
         return ""
 
 
@@ -112,17 +113,31 @@ def read_scan(work: Interpretation, layer: int) -> Scan:
         raise InputError(f"{shown(path)}: no scan of conv{layer} yet; {again}")
     facts = scan_facts(work, layer)
     try:
-        with h5py.File(path, "r") as file:
-            for key, what in (("checkpoint_sha256", "checkpoint"), ("dataset_sha256", "data set")):
-                if file.attrs[key] != facts[key]:
-                    raise InputError(f"{shown(path)}: a scan of another {what} than that of {work.name} now; {again}")
-            if file.attrs["settings"] != facts["settings"]:
-                raise InputError(f"{shown(path)}: a scan of another version; {again}")
-            columns = [file[key][:] for key in ("message_maximum", "message_start")]
-            columns += [file[key][:] for key in ("neuron_maximum", "neuron_row", "neuron_start")]
-            return Scan(layer, int(file.attrs["receptive_field"]), *columns)
-    except (OSError, KeyError) as error:
-        raise InputError(f"{shown(path)}: damaged scan ({str(error)[:80]}); {again} --overwrite") from None
+        stored = read_arrays(path, {}, {"checkpoint_sha256": str, "dataset_sha256": str, "settings": str})
+        for key, what in (("checkpoint_sha256", "checkpoint"), ("dataset_sha256", "data set")):
+            if stored[key] != facts[key]:
+                raise InputError(f"{shown(path)}: a scan of another {what} than that of {work.name} now; {again}")
+        if stored["settings"] != facts["settings"]:
+            raise InputError(f"{shown(path)}: a scan of another version; {again}")
+        return _read(path, layer, work)
+    except Damaged as error:
+        raise InputError(f"{shown(path)}: damaged scan ({error}); {again} --overwrite") from None
+
+
+def _read(path: Path, layer: int, work: Interpretation) -> Scan:
+    """Read a scan whose key was right.
+
+    Raises:
+        Damaged: it holds something else than a scan of the messages.
+    """
+    field, each = work.checkpoint.model.receptive_field(layer), (work.checkpoint.model.channels,)
+    shapes = {f"message_{name}": (len(work.messages), *each) for name in ("maximum", "start")}
+    shapes |= {f"neuron_{name}": each for name in ("maximum", "row", "start")}
+    scan = Scan(layer, field, **{key.removeprefix("message_"): one for key, one in read_arrays(path, shapes).items()})
+    rows, columns = np.nonzero(scan.start >= 0)
+    if (scan.start[rows, columns] + field > work.messages.codes.shape[1]).any():
+        raise Damaged("'message_start' holds a window behind the end of a message")
+    return scan
 
 
 def blocks_of_rows(length: np.ndarray, nucleotides: int) -> list[slice]:
@@ -150,10 +165,23 @@ def run_scan(work: Interpretation, layers: Sequence[int], overwrite: bool = Fals
                 f"layer: conv{layer} sees {model.receptive_field(layer)} nt, but the longest training message of "
                 f"{shown(work.dataset)} has {longest}; choose lower layers"
             )
-    waiting = [layer for layer in layers if overwrite or not is_finished(work, layer)]
-    if not waiting:
-        logger.info("the scans are there already; --overwrite computes them again")
-        return
+    with contextlib.ExitStack() as locks:
+        for layer in sorted(layers):
+            lock = scan_path(work.name, layer).with_name(f".lock-conv{layer}")
+            locks.enter_context(one_at_a_time(lock, f"scan of conv{layer} of {work.name}"))
+        waiting = [layer for layer in layers if overwrite or not is_finished(work, layer)]
+        if waiting:
+            _scan(work, waiting, overwrite)
+        else:
+            logger.info("the scans are there already; --overwrite computes them again")
+        for layer in layers:
+            for folder in scan_path(work.name, layer).parent.glob(f".part-conv{layer}-*"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scan(work: Interpretation, waiting: list[int], overwrite: bool) -> None:
+    """Scan the data set for layers that wait for it."""
+    model, messages = work.checkpoint.model, work.messages
     parts = {
         layer: scan_path(work.name, layer).with_name(f".part-conv{layer}-{scan_facts(work, layer)['settings']}")
         for layer in waiting
@@ -167,24 +195,31 @@ def run_scan(work: Interpretation, layers: Sequence[int], overwrite: bool = Fals
     with tqdm(total=int(messages.length.sum()), desc=label, unit="nt", unit_scale=True, mininterval=0.5) as bar:
         for rows in blocks_of_rows(messages.length, BLOCK_NUCLEOTIDES):
             names = {layer: folder / f"rows_{rows.start}-{rows.stop}.npz" for layer, folder in parts.items()}
-            missing = [layer for layer, name in names.items() if not name.is_file()]
+            shape = rows.stop - rows.start, model.channels
+            known = {layer: block for layer, name in names.items() if (block := _stored_block(name, shape))}
+            missing = [layer for layer in waiting if layer not in known]
             new = scan_messages(network, bases_of_codes(messages.codes[rows]), missing) if missing else {}
-            for layer, name in names.items():
+            for layer in waiting:
                 if layer in new:
-                    with atomic_path(name) as temporary:
-                        np.savez(temporary, maximum=new[layer][0], start=new[layer][1])
-                    found[layer].append(new[layer])
-                else:
-                    with np.load(name) as file:
-                        found[layer].append((file["maximum"], file["start"]))
+                    with atomic_path(names[layer]) as temporary, temporary.open("wb") as file:
+                        np.savez(file, maximum=new[layer][0], start=new[layer][1])
+                found[layer].append(new.get(layer) or known[layer])
             bar.update(int(messages.length[rows].sum()))
     for layer, blocks in found.items():
         maximum, start = (np.concatenate(one) for one in zip(*blocks, strict=True))
         field, path = model.receptive_field(layer), scan_path(work.name, layer)
         write_scan(path, summarise(layer, field, maximum, start, work.rows["train"]), work)
-        for folder in path.parent.glob(f".part-conv{layer}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
         logger.info("wrote %s", shown(path))
+
+
+def _stored_block(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return maxima and starts of a block that a stopped run has left, or None where there is none that is whole."""
+    try:
+        with np.load(path) as file:
+            maximum, start = file["maximum"], file["start"]
+    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile):
+        return None
+    return (maximum, start) if maximum.shape == start.shape == shape else None
 
 
 def scan_command(doc: str | None, argv: list[str] | None) -> None:

@@ -1,11 +1,15 @@
 """Comparison of motifs with a database as MEME's Tomtom does it (Gupta et al. 2007, doi:10.1186/gb-2007-8-2-r24)."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import false_discovery_control
 
 from utils.motif import Motif, consensus
+from utils.runtime import InputError, shown
 from utils.sequence import decode
 
 COLUMNS = [
@@ -93,6 +97,33 @@ def _compare(
     finally:
         torch.set_num_threads(threads)
     return p.astype(np.float64), offset, overlap
+
+
+def read_matches(path: Path, needed: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    """Read the columns that are needed of a table of matches, by their names; cells are taken as they stand.
+
+    Raises:
+        InputError: not such a table.
+    """
+    again = "match again with --overwrite"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{shown(path)}: not a readable table; {again}") from None
+    rows = [line.split("\t") for line in text.split("\n") if line and not line.startswith("#")]
+    header = rows[0] if rows else []
+    if len(set(header)) < len(header) or not set(needed) <= set(header) or any(len(row) != len(header) for row in rows):
+        raise InputError(f"{shown(path)}: not a Tomtom table; {again}")
+    table = pd.DataFrame(rows[1:], columns=header, dtype=object)[list(needed)]
+    kinds = {"p-value": float, "E-value": float, "q-value": float, "Optimal_offset": int, "Overlap": int}
+    try:
+        table = table.astype({column: kind for column, kind in kinds.items() if column in needed})
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{shown(path)}: not a Tomtom table ({error}); {again}") from None
+    for column in ("p-value", "q-value"):
+        if column in needed and not table[column].between(0, 1).all():
+            raise InputError(f"{shown(path)}: '{column}' holds a value that is no probability; {again}")
+    return table
 
 
 def compile_kernel() -> None:

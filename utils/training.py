@@ -16,11 +16,20 @@ from tqdm import tqdm
 
 from utils.calibration import level_of, set_level, set_norm_statistics
 from utils.checkpoint import load_checkpoint, only_checkpoint, read_checkpoint, save_checkpoint
-from utils.config import ModelSettings, Settings, root_files
+from utils.config import ModelSettings, OutputWeights, Seed, Settings, root_files
 from utils.data import Split, parts_of_like_length, read_split
 from utils.model import Predictor
 from utils.prediction import correlation, predict, require_length
-from utils.runtime import InputError, atomic_path, file_sha256, fingerprint, pick_device, root_path, shown
+from utils.runtime import (
+    InputError,
+    atomic_path,
+    file_sha256,
+    fingerprint,
+    one_at_a_time,
+    pick_device,
+    root_path,
+    shown,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +38,7 @@ class TrainingSettings(Settings):
     """Settings of a training run (configs/training/NAME.yaml)."""
 
     model: str
-    checkpoint: str = ""
+    checkpoint: OutputWeights = ""
     epochs: int = pydantic.Field(30, ge=1)
     patience: int = pydantic.Field(10, ge=1)
     batch_size: int = pydantic.Field(64, ge=2)
@@ -38,13 +47,13 @@ class TrainingSettings(Settings):
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     gradient_clip: float = pydantic.Field(1.0, gt=0)
     ema_decay: float = pydantic.Field(0.0, ge=0, lt=1)
-    max_shift: int = pydantic.Field(0, ge=0)
+    max_shift: int = pydantic.Field(0, ge=0, le=2**20)
     label_transform: Literal["none", "log2", "normal_scores"] = "none"
     precision: Literal["float32", "bfloat16"] = "float32"
     norm_statistics: Literal["set", "running"] = "set"
     norm_momentum: float = pydantic.Field(0.1, gt=0, le=1)
     pretrained: str = ""
-    seed: int = 1
+    seed: Seed = 1
     device: str = "auto"
 
 
@@ -219,16 +228,26 @@ class Trainer:
         if content.get("run") != run:
             logger.info("%s is of other settings; starting anew", shown(path))
             return
+        try:
+            self._take_up(content)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:100]
+            raise InputError(f"{shown(path)}: a damaged state ({reason}); --overwrite trains from the start") from None
+        logger.info("going on after epoch %d", self.epoch)
+
+    def _take_up(self, content: dict) -> None:
+        self.evaluated.load_state_dict(content["best_state"])  # whether it fits
         self.model.load_state_dict(content["model_state_dict"])
         self.average.load_state_dict(content["average"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.schedule.load_state_dict(content["schedule"])
-        self.epoch, self.log = content["epoch"], content["log"]
-        self.best_loss, self.best_epoch = content["best_loss"], content["best_epoch"]
+        self.epoch, self.log = int(content["epoch"]), [dict(row) for row in content["log"]]
+        self.best_loss, self.best_epoch = float(content["best_loss"]), int(content["best_epoch"])
+        if not 1 <= self.best_epoch <= self.epoch == len(self.log):
+            raise ValueError("epochs that its log has not")
         self.best_state = content["best_state"]
         slope, intercept = content["best_level"]
         self.best_level = np.array(slope), np.array(intercept)
-        logger.info("going on after epoch %d", self.epoch)
 
 
 def run_training(settings: TrainingSettings, model_settings: ModelSettings, results: Path, overwrite: bool) -> Path:
@@ -245,31 +264,36 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
     deciding = settings.model_dump(exclude={"device", "checkpoint"})
     run = fingerprint(settings=deciding, network=network, data=data_sha256, pretrained=start)
     checkpoint = root_path(settings.checkpoint) if settings.checkpoint else only_checkpoint(model_settings)
-    state = results / "last.pth"
-    if (
-        checkpoint.is_file()
-        and not overwrite
-        and load_checkpoint(model_settings, path=checkpoint).training.get("run") == run
-    ):
-        logger.info("%s is already trained with these settings (--overwrite trains it again)", shown(checkpoint))
-        return checkpoint
-    trainer = Trainer(settings, model_settings, train, valid)
-    if not overwrite:
-        trainer.resume(state, run)
+    with one_at_a_time(results / ".lock", f"training of {shown(checkpoint)}"):
+        if (
+            checkpoint.is_file()
+            and not overwrite
+            and load_checkpoint(model_settings, path=checkpoint).training.get("run") == run
+        ):
+            logger.info("%s is already trained with these settings (--overwrite trains it again)", shown(checkpoint))
+            return checkpoint
+        trainer = Trainer(settings, model_settings, train, valid)
+        if not overwrite:
+            trainer.resume(results / "last.pth", run)
+        facts = {"run": run, "dataset": dataset.name, "data_sha256": data_sha256}
+        _train(trainer, checkpoint, results, facts)
+    return checkpoint
+
+
+def _train(trainer: Trainer, checkpoint: Path, results: Path, facts: dict) -> None:
+    """Train until the run is over and write the checkpoint; ``facts`` says of which run and data."""
     while not trainer.finished:
         trainer.run_epoch()
-        trainer.save(state, run)
-        with atomic_path(results / "log.csv") as temporary:
+        with atomic_path(results / "log.csv") as temporary:  # before the state, which says that the epoch is over
             pd.DataFrame(trainer.log).to_csv(temporary, index=False, float_format="%.5g")
+        trainer.save(results / "last.pth", facts["run"])
         logger.info("epoch %(epoch)d: train %(train_loss).4f valid %(valid_loss).4f r %(valid_r).4f", trainer.log[-1])
     trainer.evaluated.load_state_dict(trainer.best_state)
     set_level(trainer.evaluated, *trainer.best_level)
     training = {
-        "run": run,
-        "settings": settings.model_dump(),
-        "seed": settings.seed,
-        "dataset": dataset.name,
-        "data_sha256": data_sha256,
+        **facts,
+        "settings": trainer.settings.model_dump(),
+        "seed": trainer.settings.seed,
         "label_scaling": {"mean": trainer.mean.tolist(), "std": trainer.std.tolist()},
         "best_epoch": trainer.best_epoch,
         "valid_loss": trainer.best_loss,
@@ -277,4 +301,3 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
     }
     save_checkpoint(checkpoint, trainer.evaluated, training)
     logger.info("%s: best epoch %d, validation r %.4f", shown(checkpoint), trainer.best_epoch, training["valid_r"])
-    return checkpoint

@@ -13,7 +13,7 @@ of zeros, and wide ones where they are aligned and widened.
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -164,31 +164,57 @@ def find_patterns(X: np.ndarray, hypothetical: np.ndarray, settings: ModiscoSett
     """
     if len(X) <= settings.min_metacluster_size:
         return []
+    size = sizes(settings, X.shape[2])
+    one_hot, scores = padded(X, hypothetical, size.wide)
+    contribution = (X * hypothetical).sum(axis=1)
+    return aligned(
+        lambda: seqlet_places(contribution, size, settings), one_hot, scores, size.wide, size, settings, name
+    )
+
+
+def aligned(
+    places_of: Callable[[], dict[int, np.ndarray]], one_hot: np.ndarray, scores: np.ndarray, pad: int, size: Sizes,
+    settings: ModiscoSettings, name: str,
+) -> list[Pattern]:  # fmt: skip
+    """Return the patterns that seqlets fall into, in the frame of the sequences without their flanks.
+
+    Args:
+        places_of: gives of either sign sequence and first position of each seqlet, flanks included, int64 (n, 2).
+        one_hot: float64 (sequences, positions, 4), flanks of ``pad`` positions included; a quarter where no base is.
+        scores: hypothetical attributions, of the same shape.
+        pad: flank on either side of a sequence.
+        size: of seqlets and patterns.
+        settings: of the package.
+        name: for warnings.
+    """
     from modiscolite.core import Seqlet, TrackSet
     from modiscolite.tfmodisco import seqlets_to_patterns
 
-    size = sizes(settings, X.shape[2])
-    one_hot, scores = padded(X, hypothetical, size.wide)
     tracks = TrackSet(one_hot, one_hot * scores, scores)
     patterns: list[Pattern] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"), single_strand():
         warnings.simplefilter("ignore")  # correlations of constants; the package drops such seqlets
         try:
-            for sign, places in seqlet_places((X * hypothetical).sum(axis=1), size, settings).items():
+            for sign, places in places_of().items():
                 if len(places) <= settings.min_metacluster_size:
                     continue
-                wide, width = size.wide, size.window + 2 * size.flank
-                seqlets = [Seqlet(row, start + wide, start + wide + width, False) for row, start in places.tolist()]
-                aligned = seqlets_to_patterns(
+                width = size.window + 2 * size.flank
+                seqlets = [Seqlet(row, start + pad, start + pad + width, False) for row, start in places.tolist()]
+                found = seqlets_to_patterns(
                     tracks.create_seqlets(seqlets), tracks, track_signs=sign, trim_to_window_size=size.trim,
                     initial_flank_to_add=size.flank, n_leiden_runs=settings.n_leiden_runs,
                     final_min_cluster_size=settings.final_min_cluster_size,
                 )  # fmt: skip
-                patterns += [_pattern(sign, one, wide) for one in aligned or []]
+                patterns += [_pattern(sign, one, pad) for one in found or []]
         except FAILURES as error:
-            reason = " ".join(str(error).split())[:80]
-            logger.warning("%s: modisco-lite fails on these sequences (%s); %d patterns", name, reason, len(patterns))
+            say_failure(name, error, len(patterns))
     return patterns
+
+
+def say_failure(name: str, error: Exception, count: int) -> None:
+    """Warn that the package cannot do with some sequences."""
+    reason = " ".join(str(error).split())[:80]
+    logger.warning("%s: modisco-lite fails on these sequences (%s); %d patterns", name, reason, count)
 
 
 def _pattern(sign: int, found: Any, wide: int) -> Pattern:

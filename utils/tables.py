@@ -1,0 +1,24 @@
+"""Tables at rest: CSV whose last line, a comment, may hold the key of what decided it."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+KEY = "# settings: "
+
+
+def read_csv(path: Path, **how: object) -> pd.DataFrame:
+    """Read a table without its key. A # anywhere else is part of a name, such as the id of a message.
+
+    Args:
+        path: of the table.
+        how: further arguments of ``pandas.read_csv``.
+
+    Raises:
+        ValueError: not such a table.
+        OSError: the file cannot be read.
+    """
+    text = path.read_text(encoding="utf-8")
+    body, _, last = text.rstrip("\n").rpartition("\n")
+    return pd.read_csv(io.StringIO(body if last.startswith(KEY) else text), **how)

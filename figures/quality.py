@@ -85,9 +85,8 @@ def compare(model: str, a: Found, b: Found, q_threshold: float) -> tuple[pd.Data
 
 def said(test: dict) -> str:
     """Return what a panel says of a test."""
-    if np.isnan(test["p"]):
-        return f"{test['n']} {test['unit']}s: too few for a test"
-    return f"{test['n']} {test['unit']}s: {p_text(test['p'])}"
+    found = f"{test['n']} {test['unit']}{'' if test['n'] == 1 else 's'}"
+    return f"{found}: {'too few for a test' if np.isnan(test['p']) else p_text(test['p'])}"
 
 
 def draw_panel(axes: Axes, pairs: pd.DataFrame, tests: list[dict]) -> None:

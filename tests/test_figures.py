@@ -211,6 +211,11 @@ def test_quality_of_shared_motifs(workplace, tmp_path, caplog):
     assert [one["p"] for one in rows_of(tmp_path / "figures" / "quality_tests.csv")] == ["", ""]
 
 
+def test_what_a_panel_says_of_a_test():
+    assert quality.said({"n": 1, "unit": "motif", "p": np.nan}) == "1 motif: too few for a test"
+    assert quality.said({"n": 7, "unit": "cluster", "p": 0.02}) == "7 clusters: p = 0.02"
+
+
 def test_q_values_of_a_run_are_those_known_by_hand(workplace, tmp_path):
     """Pairs of 7 and 6 motifs of one sign: p = 2/128 and 2/64, of two tests; 5 shared ones are no test."""
     methods = ["neuronmotif", "max_seqlet", "max_seqlet_data"]

@@ -417,7 +417,8 @@ THRESHOLDS = "motif_contribution/results/demo_neuron_contribution_thresholds.csv
 @pytest.mark.parametrize(
     ("name", "column", "value"),
     [(STATS, "task", "inf"), (STATS, "task", "../x"), (STATS, "n", "many"), (STATS, "a_first", "x"),
-     (STATS, "eps", "1e"),      (THRESHOLDS, "threshold", "inf"), (THRESHOLDS, "effect_size", "text"), (THRESHOLDS, "target", "")],
+     (STATS, "eps", "1e"), (THRESHOLDS, "threshold", "inf"), (THRESHOLDS, "effect_size", "text"),
+     (THRESHOLDS, "target", "")],
 )  # fmt: skip
 def test_tables_with_cells_that_cannot_be_are_one_line(tmp_path, one_line, name, column, value):
     case = complete_case(tmp_path)

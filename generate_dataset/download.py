@@ -77,7 +77,7 @@ def read_table(path: Path) -> dict[str, PublicFile]:
     try:
         with open(path, encoding="utf-8", newline="") as handle:
             lines = list(csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{shown(path)}: not a readable table ({error}); give a tab-separated text file") from None
     if not lines or lines[0] != HEADER:
         raise InputError(f"{shown(path)}, line 1: the header must be, separated by tabs: {' '.join(HEADER)}")

@@ -96,8 +96,11 @@ def read_thresholds(work: Work) -> dict[str, list[dict]]:
     """Return the effects of each neuron at all thresholds and for all targets, by its name."""
     path = work.contribution("_thresholds")
     needed = ["task", "threshold", "target", "effect_size", "effect_low", "effect_high"]
+    again = "run motif_contribution.contribution again"
     found: dict[str, list[dict]] = {}
-    for row in read_rows(path, needed, "run motif_contribution.contribution again"):
+    for row in read_rows(path, needed, again):
+        if row["threshold"] is None or not row["target"]:
+            raise InputError(f"{shown(path)}: a row of {row['task']} has no threshold or target; {again}")
         kept = ("threshold", "target", "effect_size", "effect_low", "effect_high", "n_activating")
         found.setdefault(row["task"], []).append({key: row.get(key) for key in kept})
     return found

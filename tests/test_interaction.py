@@ -187,6 +187,22 @@ def test_a_finished_pair_is_not_computed_again(finished, monkeypatch):
         interaction.run(work, LAYER, firing[0] - 1, firing[0], overwrite=True)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("original", "text"), ("eps", "inf"), ("spacing", ""), ("order", None), ("random_bases", None), ("scr_ab", None)],
+)
+def test_a_damaged_table_of_a_pair_is_one_line(tmp_path, one_line, column, value):
+    path = tmp_path / "predictions.csv"
+    columns = dict.fromkeys(interaction.MEASURED, 1.0) | {"id": "m#1", "order": "a_b", "random_bases": False}
+    table = pd.DataFrame([columns] * 3)
+    files.write_table(path, table, "key")
+    assert files.read_table(path, interaction.MEASURED, ("id", "order"))["id"].tolist() == ["m#1"] * 3
+    files.write_table(path, table.drop(columns=column) if value is None else table.assign(**{column: value}), "key")
+    with pytest.raises(InputError, match=rf"predictions.csv: column '{column}'") as raised:
+        files.read_table(path, interaction.MEASURED, ("id", "order"))
+    one_line(raised)
+
+
 def test_other_settings_count_as_not_finished(finished, stage):
     work, firing = finished
     pair = interaction.Layer(work, LAYER).pairs(firing[0])[0]

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import h5py
@@ -407,6 +408,39 @@ def test_broken_files_are_one_line(tmp_path, one_line, capsys):
         main(["--config", str(tmp_path / "odd.yaml")])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+STATS = "motif_interaction/results/stats/demo/conv2_motif_scramble_stats.csv"
+THRESHOLDS = "motif_contribution/results/demo_neuron_contribution_thresholds.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [(STATS, "task", "inf"), (STATS, "task", "../x"), (STATS, "n", "many"), (STATS, "a_first", "x"),
+     (STATS, "eps", "1e"), (THRESHOLDS, "threshold", "inf"), (THRESHOLDS, "effect_size", "text"),
+     (THRESHOLDS, "target", "")],
+)  # fmt: skip
+def test_tables_with_cells_that_cannot_be_are_one_line(tmp_path, one_line, name, column, value):
+    case = complete_case(tmp_path)
+    table = pd.read_csv(tmp_path / name, comment="#", dtype=str, keep_default_na=False)
+    table[column] = value
+    table.to_csv(tmp_path / name, index=False)
+    with pytest.raises(InputError, match=Path(name).name) as raised:
+        build(case)
+    one_line(raised)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[1]", "{", "[" * 100_000, '{"r": NaN, "r2": 1, "n": 3}', '{"r": "<b>", "r2": 1, "n": 3}', "3"],
+    ids=range(6),
+)
+def test_figures_of_an_evaluation_that_are_none_are_one_line(tmp_path, one_line, text):
+    case = complete_case(tmp_path)
+    (tmp_path / "half_life/results/demo/test_metrics.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"test_metrics.json") as raised:
+        build(case)
+    one_line(raised)
 
 
 def test_the_wrapper_as_it_is_typed(tmp_path):

@@ -35,6 +35,7 @@ class Case:
         command: module and arguments that read it.
         names: of which one must be in the error line.
         refused: whether it must be refused.
+        noted: whether instead of that the file must be named in the log.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     command: tuple[str, list[str]]
     names: tuple[str, ...]
     refused: bool = False
+    noted: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,8 @@ def all_cases(root: Path, seed: int) -> list[Case]:
         for name, change, refused in changes:
             command = chance.choice(target.commands)
             step = command[0].rpartition(".")[2]
-            refused = refused and not target.noted
-            cases.append(Case(f"{target.path}: {name} ({step})", change, command, names, refused))
+            kind = (refused and not target.noted, refused and target.noted)
+            cases.append(Case(f"{target.path}: {name} ({step})", change, command, names, *kind))
     return cases
 
 

@@ -80,6 +80,8 @@ def _judged(case: Case, status: int | None, text: str, errors: list[str]) -> str
         return "hangs"
     if "Traceback" in text or "Exception ignored" in text:
         return f"a traceback: {text.strip().splitlines()[-1][:200]}"
+    if status == 0 and case.noted and case.names[0] not in text:
+        return f"goes on without naming {case.names[0]}"
     if status == 0:
         return "accepted, which is wrong" if case.refused else "accepted"
     if status != 2 or len(errors) != 1:

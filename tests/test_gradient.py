@@ -103,7 +103,7 @@ def test_cuda_gives_a_sample_that_is_statistically_the_same():
 
 
 def test_chains_laid_end_to_end_fill_the_lower_bins_with_true_activations(monkeypatch):
-    """Without the children of the fillers, what is stored below the climbers is windows over the joints."""
+    """What the dense pass says of a window over a joint is what the network says of that window by itself."""
     model = seeded_model(4, 4, seed=2)
     added = []
     plain = SampleBins.add

@@ -11,6 +11,8 @@ from utils.epistasis import pair_class
 from utils.motif import iupac_consensus
 from utils.runtime import InputError, shown
 
+LARGEST = 2**28  # bytes of a truth file, about 75 a message
+
 
 def pair_rows(instances: Instances, motifs: list[PlantedMotif], pair: PlantedPair) -> np.ndarray:
     """Return the messages int64 (k,) that hold a pair in its window and order, once for each two instances that do."""
@@ -135,7 +137,7 @@ def read_truth(path: str | Path) -> dict[str, object]:
     Raises:
         InputError: no such file, or not the truth of a simulation.
     """
-    truth = read_yaml(Path(path))
+    truth = read_yaml(Path(path), LARGEST)
     try:
         for name, text in truth["messages"].items():
             score, *places = text.split()

@@ -15,6 +15,7 @@ from generate_dataset.truth import (
     truth_text,
 )
 from tests.test_planted import planted
+from utils.config import LARGEST_YAML
 from utils.runtime import InputError
 
 MOTIFS = [planted("a", "GGACU", effect=0.5), planted("b", "ACUAAC", effect=0.4), planted("c", "UGCAUG", effect=-0.3)]
@@ -125,6 +126,19 @@ def test_truth_reads_back(tmp_path):
         "m1": {"score": -2.0, "instances": []},
     }
     assert list(truth["messages"]) == ["m2", "m0", "m1"]
+
+
+def test_truth_of_many_messages_is_read_though_no_config_is_that_large(tmp_path):
+    n = 3000
+    names = [f"message_of_a_simulation_{number}_{'x' * 400}" for number in range(n)]
+    instances = Instances(np.arange(n), np.zeros(n, dtype=np.int64), np.arange(n))
+    text = truth_text({"name": "x"}, names, np.arange(n), np.zeros(n), instances, ["a"])
+    assert len(text) > LARGEST_YAML
+    path = tmp_path / "truth.yaml"
+    path.write_text(text)
+    truth = read_truth(path)
+    assert len(truth["messages"]) == n
+    assert truth["messages"][names[-1]] == {"score": 0.0, "instances": [("a", n - 1)]}
 
 
 @pytest.mark.parametrize("text", ["name: x\n", "messages: {m0: 3}\n", "messages: {m0: 0.5 a}\n", "messages: [1]\n"])

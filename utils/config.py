@@ -82,16 +82,16 @@ LARGEST_YAML = 2**20  # bytes of a config
 S = TypeVar("S", bound=pydantic.BaseModel)
 
 
-def read_yaml(path: Path) -> dict:
-    """Return the mapping in a YAML file.
+def read_yaml(path: Path, largest: int = LARGEST_YAML) -> dict:
+    """Return the mapping in a YAML file of up to ``largest`` bytes.
 
     Raises:
-        InputError: no such file, not YAML, or not a mapping.
+        InputError: no such file, too large, not YAML, or not a mapping.
     """
     if not path.is_file():
         raise InputError(f"{shown(path)}: no such config file")
-    if path.stat().st_size > LARGEST_YAML:
-        raise InputError(f"{shown(path)}: {path.stat().st_size:,} bytes; no config is larger than {LARGEST_YAML:,}")
+    if path.stat().st_size > largest:
+        raise InputError(f"{shown(path)}: {path.stat().st_size:,} bytes; no such file is larger than {largest:,}")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except NOT_YAML as error:
@@ -103,7 +103,7 @@ def read_yaml(path: Path) -> dict:
         return {}
     if not isinstance(content, dict):
         raise InputError(f"{shown(path)}: expected 'key: value' lines, found {type(content).__name__}")
-    if _expanded(content, {}) > LARGEST_YAML:
+    if _expanded(content, {}) > largest:
         raise InputError(f"{shown(path)}: its aliases (*) stand for too much, or for themselves; write it out")
     return content
 

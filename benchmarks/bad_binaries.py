@@ -73,12 +73,18 @@ def array_changes(root: Path, path: str, chance: random.Random, each: int) -> Ed
         yield f"{name} elsewhere", lambda root, name=name: _edit(root / path, lambda file: _linked(file, name)), False
     for name in attributes:
         for value in chance.sample([np.nan, np.inf, -1.0, "text", [1, 2, 3], b"\xff\xfe", 1e300], 2):
-            yield f"attribute {name} = {value!r:.20}", lambda root, name=name, value=value: _edit(
-                root / path, lambda file: file.attrs.__setitem__(name, value)
-            ), False
-        yield f"attribute {name} missing", lambda root, name=name: _edit(
-            root / path, lambda file: file.attrs.__delitem__(name)
-        ), False
+            yield (
+                f"attribute {name} = {value!r:.20}",
+                lambda root, name=name, value=value: _edit(
+                    root / path, lambda file: file.attrs.__setitem__(name, value)
+                ),
+                False,
+            )
+        yield (
+            f"attribute {name} missing",
+            lambda root, name=name: _edit(root / path, lambda file: file.attrs.__delitem__(name)),
+            False,
+        )
 
 
 def _edit(path: Path, change: Callable[[h5py.File], object]) -> None:
@@ -177,5 +183,3 @@ def _bomb(content: bytes) -> bytes:
         for one in old.infolist():
             new.writestr(one.filename, bytes(2**28) if one.filename.endswith("data/0") else old.read(one))
     return packed.getvalue()
-
-

@@ -127,6 +127,7 @@ TARGETS = (
     Target("generate_dataset/public_files.tsv", "table", (("generate_dataset.download", []),)),
 )  # fmt: skip
 
+
 def all_cases(root: Path, seed: int) -> list[Case]:
     """Return the corpus, drawn by seed from the good inputs below a root."""
     chance = random.Random(seed)

@@ -18,7 +18,7 @@ MORE = (  # that cases run
 )  # fmt: skip
 CODE = (".py", ".sh", ".js", ".css", ".html.j2")
 LETTERS = "ACGT"
-GTF = "chr1\ttoy\t{}\t{}\t{}\t.\t+\t{}\tgene_id \"g{}\"; transcript_id \"t{}\";"
+GTF = 'chr1\ttoy\t{}\t{}\t{}\t.\t+\t{}\tgene_id "g{}"; transcript_id "t{}";'
 SIMULATION = {
     "name": "small", "n": 60, "min_length": 60, "max_length": 80, "ceiling": 0.9,
     "background": {"initial": [0.25] * 4, "transition": [[0.25] * 4] * 4},

@@ -23,6 +23,7 @@ def always(content: bytes) -> Rewrite:
     """Return what makes this content of any."""
     return lambda _: content
 
+
 # -- changes of any file ----------------------------------------------------------------------------------------------
 
 
@@ -221,4 +222,3 @@ MEME_ODD = {
 
 JSON = {"not JSON": "{", "a list": "[1]", "nested": "[" * 100_000, "not a number": '{"r": NaN, "n": "x"}',
         "null": "null", "text": '{"r": "<script>", "n": [], "r_interval": 3}', "numbers": '{"r": 1e999}'}  # fmt: skip
-

@@ -17,16 +17,14 @@ import pandas as pd
 from motif_contribution import contribution
 from motif_interaction.files import read_table, stats_key, stats_path, stored_key
 from motif_interaction.pairs import read_match_names
-from utils.activation import WindowNetwork
 from utils.config import load_settings
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
-from utils.neuron_motif import neuron_motif
 from utils.runtime import InputError, atomic_path, root_path, run_script, shown
 
 logger = logging.getLogger(__name__)
 
 CONTRIBUTION = [
-    "task", "motif", "consensus_ratio", "best_match", "contribution", "effect_size", "effect_low",
+    "task", "motif", "motif_share", "motif_elsewhere", "best_match", "contribution", "effect_size", "effect_low",
     "effect_high", "q_value", "label_contribution", "label_effect_size", "label_q_value", "n_activating",
 ]  # fmt: skip
 INTERACTION = [
@@ -50,18 +48,16 @@ def contribution_table(work: Interpretation, layers: list[int], q_threshold: flo
             f"{shown(path)}: no contributions of conv{missing[0]} of this checkpoint; run bash "
             f"motif_contribution/script/run_contribution.sh {missing[0]} {missing[0]} CONFIG"
         )
-    table = pd.read_csv(path)
+    table = pd.read_csv(path, dtype=dict.fromkeys(("motif", "motif_note", "segment"), "str"))
     table = table[table["layer"].isin(layers)].reset_index(drop=True)
-    network = WindowNetwork(work.checkpoint.model)
-    folders = [root_path(folder) / work.name for folder in (work.settings.motifs, work.settings.matches)]
-    motifs, names = [], []
-    for row in table.itertuples():
-        motifs.append(neuron_motif(folders[0] / f"{row.task}.h5", network, row.layer, row.neuron))
-        found = read_match_names(folders[1] / f"conv{row.layer}" / f"{row.task}.tsv", q_threshold)
-        names.append(found.get(f"{row.task}_{motifs[-1].segment}", ""))
-    table["motif"] = [motif.word or motif.note for motif in motifs]
-    table["consensus_ratio"] = [motif.ratio for motif in motifs]
-    table["best_match"] = names
+    table["motif"] = table["motif"].fillna(table["motif_note"])
+    folder = root_path(work.settings.matches) / work.name
+    table["best_match"] = [
+        read_match_names(folder / f"conv{row.layer}" / f"{row.task}.tsv", q_threshold).get(
+            f"{row.task}_{row.segment}", ""
+        )
+        for row in table.itertuples()
+    ]
     return table[CONTRIBUTION]
 
 

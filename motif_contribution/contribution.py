@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from motif_contribution.comparison import compare, verdicts
+from motif_contribution.fired_motif import fired_motifs
 from motif_contribution.page import contribution_page
 from motif_contribution.predictions import predictions
 from motif_contribution.volcano import volcano_plot
@@ -33,7 +34,7 @@ from utils.interpretation_settings import (
     layers_parser,
     open_interpretation,
 )
-from utils.neuron_motif import neuron_motif
+from utils.neuron_motif import neuron_motifs
 from utils.runtime import atomic_path, one_at_a_time, root_path, run_script, shown, write_text
 from utils.scan import Scan, is_finished, read_scan
 from utils.statistics import q_values
@@ -156,10 +157,14 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
     volcano_plot(plot, chosen, f"{name}: contribution of neurons", settings)
     network = WindowNetwork(work.checkpoint.model, next(work.checkpoint.model.parameters()).device)
     folder = root_path(settings.motifs) / name
-    motifs = [
-        neuron_motif(folder / f"{task}.h5", network, layer, neuron)
-        for task, layer, neuron in wide[["task", "layer", "neuron"]].itertuples(index=False)
-    ]
+    motifs = []
+    for layer, neurons in wide.groupby("layer"):  # as sorted as the table
+        tasks = neurons[["task", "neuron"]].itertuples(index=False)
+        candidates = [neuron_motifs(folder / f"{task}.h5", network, int(layer), neuron) for task, neuron in tasks]
+        motifs += fired_motifs(work, scans[int(layer)], candidates)
+    wide["motif"], wide["segment"] = [one.word for one in motifs], [one.segment for one in motifs]
+    wide["motif_note"] = [one.note for one in motifs]
+    wide["motif_share"], wide["motif_elsewhere"] = [one.share for one in motifs], [one.elsewhere for one in motifs]
     page = contribution_page(
         name, wide, targets[0], motifs, plot.read_bytes(), settings,
         f"{work.positions}; codon and splice tracks are zero in the scan", dict(work.rows),

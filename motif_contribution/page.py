@@ -42,9 +42,11 @@ COLUMNS = [
     ("Maximum", "Highest activation of the neuron in the training set.", "descending", "number"),
     (
         "Motif",
-        "Strongest segment of the part (motif_discovery) whose consensus fires most; letter heights in bits on a scale "
-        "of 0 to 2, positions counted from 1 in the receptive field. Ratio: activation of that consensus over the "
-        "part's maximum; far below 0.95 the part is still a mixture.",
+        "Of all segments that motif_discovery found, the one that best tells the windows by which messages activate "
+        "the neuron from windows anywhere: shares of both that hold it. Where too few messages do, the segment that fires "
+        "most, without shares. Letter heights in bits on a scale of 0 to 2, positions counted from 1 in the receptive "
+        "field. Ratio: activation of the consensus of its part over the part's maximum; far below 0.95 the part is "
+        "still a mixture.",
         "",
         "name",
     ),
@@ -152,8 +154,14 @@ def _motif(motif: NeuronMotif, canvas: int | None) -> str:
     return (
         f'<div class="scroll"><canvas data-logo="{canvas}" data-bits-height="44" role="img" '
         f'aria-label="Logo of {escape(motif.word)}"></canvas></div><code>{escape(motif.word)}</code> '
-        f'<span class="none">ratio {number(motif.ratio)}</span>'
+        f'<span class="none">{_held(motif)}ratio {number(motif.ratio)}</span>'
     )
+
+
+def _held(motif: NeuronMotif) -> str:
+    if math.isnan(motif.share):
+        return ""
+    return f"in {motif.share:.0%} of the windows that activate, {motif.elsewhere:.0%} of others; "
 
 
 def _logo(motif: NeuronMotif) -> dict:

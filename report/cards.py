@@ -24,7 +24,8 @@ def card_of(layer: int, neuron: int, facts: dict, contribution: dict | None, pai
         pairs: interactions of the neuron.
     """
     name, state, parts = neuron_name(layer, neuron), facts["state"], facts.get("parts", [])
-    best, row = facts.get("best"), contribution or {}
+    row = contribution or {}
+    best = fired_motif(facts, row.get("segment")) or facts.get("best")
     matched = matched_motifs(facts)
     matches = [match for part in parts for match in part["matches"]]
     match = min(matches, key=lambda one: (one["q"], one["p"]), default=None)
@@ -51,6 +52,22 @@ def card_of(layer: int, neuron: int, facts: dict, contribution: dict | None, pai
         "label_low": row.get(f"{label}effect_low"), "label_high": row.get(f"{label}effect_high"),
         "label_q": row.get(f"{label}q_value"),
     }  # fmt: skip
+
+
+def fired_motif(facts: dict, segment: str | None) -> dict | None:
+    """Return the motif that messages hold where they activate the neuron, as ``facts["best"]``; None if not known.
+
+    Args:
+        facts: of the neuron.
+        segment: ``PATH_START-END``, from the table of contributions.
+    """
+    path, _, place = (segment or "").rpartition("_")
+    for part in facts.get("parts", []):
+        for start, end, word in part["segments"]:
+            if part["path"] == path and place == f"{start}-{end}":
+                columns = part["columns"][8 * start : 8 * end]
+                return {"word": word, "ratio": part["ratio"], "start": start, "part": path, "columns": columns}
+    return None
 
 
 def listed_parts(facts: dict) -> list[dict]:

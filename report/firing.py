@@ -10,6 +10,7 @@ from utils.data import SPLITS, read_split
 from utils.dense_scan import bases_of_codes
 from utils.hdf5 import Damaged, read_arrays
 from utils.motif import iupac_consensus
+from utils.motif_places import best_places
 from utils.runtime import InputError, shown
 from utils.sequence import IUPAC, decode
 
@@ -91,7 +92,7 @@ def expected_regions(length: np.ndarray, coding: np.ndarray, field: int) -> list
     return (counts / counts.sum()).tolist() if counts.sum() else [0.0, 0.0, 0.0]
 
 
-def best_places(
+def best_motifs(
     bases: np.ndarray, motifs: Sequence[tuple[str, np.ndarray]]
 ) -> list[tuple[str, int, np.ndarray] | None]:
     """Return for each sequence the motif that fits it best by log-odds: its name, where it starts, and its matrix.
@@ -100,21 +101,14 @@ def best_places(
         bases: uint8 (n, length), 4 for N.
         motifs: names and probabilities (4, width).
     """
-    known = np.eye(5)[np.minimum(bases, 4)]  # (n, length, 5)
-    highest = np.zeros((len(motifs), len(bases)))
-    place = np.zeros((len(motifs), len(bases)), dtype=np.int64)
-    for width in {ppm.shape[1] for _, ppm in motifs if ppm.shape[1] <= bases.shape[1]}:
-        own = [number for number, (_, ppm) in enumerate(motifs) if ppm.shape[1] == width]
-        matrices = np.stack([np.vstack([np.maximum(motifs[one][1], 0.01), np.full(width, 0.01)]) for one in own])
-        windows = np.lib.stride_tricks.sliding_window_view(known, width, axis=1)  # (n, places, 5, width)
-        total = windows.reshape(*windows.shape[:2], -1) @ np.log2(matrices / 0.25).reshape(len(own), -1).T
-        highest[own], place[own] = total.max(axis=1).T, total.argmax(axis=1).T
-    best: list[tuple[str, int, np.ndarray] | None] = [None] * len(bases)
-    for row in range(len(bases) if len(motifs) else 0):
-        first = int(highest[:, row].argmax())
-        if highest[first, row] > 0:
-            best[row] = (motifs[first][0], int(place[first, row]), motifs[first][1])
-    return best
+    if not motifs:
+        return [None] * len(bases)
+    score, start = best_places(bases, [ppm for _, ppm in motifs])
+    found: list[tuple[str, int, np.ndarray] | None] = []
+    for row, best in enumerate(score.argmax(axis=1).tolist()):
+        name, ppm = motifs[best]
+        found.append((name, int(start[row, best]), ppm) if score[row, best] > 0 else None)
+    return found
 
 
 def pieces(text: str, place: tuple[str, int, np.ndarray] | None) -> list[list[str]]:
@@ -181,7 +175,7 @@ def read_firing(
         bases = np.stack(
             [messages.bases(int(row), int(start[row, neuron]), int(start[row, neuron]) + field) for row in order]
         )
-        for row, own, place in zip(order.tolist(), bases, best_places(bases, motifs[neuron]), strict=True):
+        for row, own, place in zip(order.tolist(), bases, best_motifs(bases, motifs[neuron]), strict=True):
             facts["fragments"].append(
                 {
                     "id": messages.id[row],

@@ -449,11 +449,11 @@ def test_the_table_to_keep_names_motifs_and_matches(work, tmp_path, one_line):
     with pytest.raises(InputError) as raised:
         biology_tables.run(settings, [1], tmp_path / "tables")
     assert "run_contribution.sh 1 1 CONFIG" in one_line(raised)
-    run_scan(work, [1])
-    stage.run(work, [1])
     network = WindowNetwork(work.checkpoint.model)
     path = tmp_path / "motifs" / "toy" / "conv1_neuron1.h5"
     write_motif(path, network, [WORDS[0]], 1)
+    run_scan(work, [1])
+    stage.run(work, [1])
     segment = neuron_motif(path, network, 1, 1).segment
     assert segment == "0_0-5"
     matches = tmp_path / "matches" / "toy" / "conv1" / "conv1_neuron1.tsv"
@@ -482,6 +482,7 @@ def test_the_page_holds_everything_and_takes_names_as_text(work, tmp_path):
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert text.count("<tr data-kinds") == 64
     assert "Logo of UGUAA" in text
+    assert "in 100% of the windows that activate, " in text  # the words that fire above 0.9 of the maximum are UGUAA
     assert text.count("no motif yet: run motif_discovery") == 63
     assert "180 train, 30 valid, 30 test" in text
     data = json.loads(re.search(r'id="combmotif-data">(.*?)</script>', text)[1])

@@ -16,7 +16,7 @@ import pytest
 from report.build import main, run
 from report.cards import demixing_tree
 from report.charts import CLASS_COLOURS, icicle, ticks
-from report.firing import best_places, expected_regions, pieces, regions
+from report.firing import best_motifs, expected_regions, pieces, regions
 from report.motifs import agreement
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.overview import commands
@@ -108,7 +108,7 @@ def test_expected_regions_are_those_of_all_windows():
 def test_the_best_place_is_that_of_the_word_and_its_letters_are_told_apart():
     motifs = [("0-1", iupac_ppm("GGACU")), ("2", iupac_ppm("UGUANAUA"))]
     bases = np.stack([encode("CCCUGUACAUACCC"), encode("CCCCGGACUCCCCC"), encode("NNNNNNNNNNNNNN")])
-    first, second, third = best_places(bases, motifs)
+    first, second, third = best_motifs(bases, motifs)
     assert (first[0], first[1], second[0], second[1], third) == ("2", 3, "0-1", 4, None)
     assert pieces("CCCUGUACAUACCC", first) == [["out", "CCC"], ["same", "UGUACAUA"], ["out", "CCC"]]
     assert pieces("CCCUGUACUUACCC", first)[2] == ["other", "U"]

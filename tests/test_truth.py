@@ -132,7 +132,7 @@ def test_truth_of_many_messages_is_read_though_no_config_is_that_large(tmp_path)
     n = 3000
     names = [f"message_of_a_simulation_{number}_{'x' * 400}" for number in range(n)]
     instances = Instances(np.arange(n), np.zeros(n, dtype=np.int64), np.arange(n))
-    text = truth_text({"name": "x"}, names, np.arange(n), np.zeros(n), instances, ["a"])
+    text = truth_text({"name": "x", "label": {"ceiling": 0.9}}, names, np.arange(n), np.zeros(n), instances, ["a"])
     assert len(text) > LARGEST_YAML
     path = tmp_path / "truth.yaml"
     path.write_text(text)

@@ -18,7 +18,7 @@ SAME = 1e-3  # share of the activation by which a stored one may differ from tha
 
 @dataclass(frozen=True)
 class NeuronMotif:
-    """The strongest segment of the part whose consensus fires most, as the index pages of motif_discovery show it.
+    """A segment of a part of a neuron.
 
     Attributes:
         pfm: counts float64 (4, width); None where there is no motif.
@@ -27,6 +27,8 @@ class NeuronMotif:
         ratio: activation of the part's consensus over the part's maximum.
         note: why there is no motif.
         segment: its name without the neuron's, ``PATH_START-END``: branches of the part, place in the window.
+        share: of the windows by which messages activate the neuron that hold it; not a number where not looked for.
+        elsewhere: share of windows anywhere in the messages that hold it.
     """
 
     pfm: np.ndarray | None = None
@@ -35,6 +37,8 @@ class NeuronMotif:
     ratio: float = np.nan
     note: str = ""
     segment: str = ""
+    share: float = np.nan
+    elsewhere: float = np.nan
 
 
 def read_parts(path: Path, wanted: tuple[str, ...] = EVERYTHING) -> dict:
@@ -53,37 +57,44 @@ def read_parts(path: Path, wanted: tuple[str, ...] = EVERYTHING) -> dict:
     return found
 
 
-def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) -> NeuronMotif:
-    """Return the motif of a neuron (counted from 1), or a note that says why there is none.
+def neuron_motifs(path: Path, network: WindowNetwork, layer: int, neuron: int) -> list[NeuronMotif]:
+    """Return all segments of a neuron (counted from 1), or a single note that says why there is none.
 
-    Of all parts that have an informative segment the one whose consensus has the highest activation, and of its
-    segments the one with the most information. The stored activation of the best consensus must be the network's:
-    motifs of other weights are refused.
+    The part whose consensus has the highest activation comes first, and of its segments the most informative. The
+    stored activation of the best consensus must be the network's: motifs of other weights are refused.
     """
     if not path.is_file():
-        return NeuronMotif(note="no motif yet: run motif_discovery")
+        return [NeuronMotif(note="no motif yet: run motif_discovery")]
     try:
         found = read_parts(path, ("path", "pfm", "max_activation", "consensus_activation"))
     except Damaged:
-        return NeuronMotif(note="damaged motif file: run motif_discovery again")
+        return [NeuronMotif(note="damaged motif file: run motif_discovery again")]
     pfm, activation = found["pfm"].astype(np.float64), found["consensus_activation"]
     highest, paths = found["max_activation"], found["path"]
     if not len(pfm):
-        return NeuronMotif(note="motif_discovery found no motif")
+        return [NeuronMotif(note="motif_discovery found no motif")]
     part = int(activation.argmax())
     ppm = to_ppm(pfm[part])
     if ppm.shape[1] != network.model.receptive_field(layer):
-        return NeuronMotif(note="motif of another network: run motif_discovery again")
+        return [NeuronMotif(note="motif of another network: run motif_discovery again")]
     window = torch.from_numpy(consensus(ppm))[None]
     now = float(network.activation(window, layer, torch.tensor([neuron - 1]))[0])
     if abs(now - activation[part]) > SAME * max(1.0, abs(now)):
-        return NeuronMotif(note="motif of other weights: run motif_discovery again")
+        return [NeuronMotif(note="motif of other weights: run motif_discovery again")]
+    motifs = []
     for part in np.argsort(-activation, kind="stable"):
-        ppm = to_ppm(pfm[part])
-        found, bits = segments(ppm), information(ppm)
-        if found:
-            start, end = max(found, key=lambda one: bits[one[0] : one[1]].sum())
-            ratio = float(activation[part] / highest[part])
+        ppm, ratio = to_ppm(pfm[part]), float(activation[part] / highest[part])
+        bits = information(ppm)
+        for start, end in sorted(segments(ppm), key=lambda one: -bits[one[0] : one[1]].sum()):
             word, segment = iupac_consensus(ppm[:, start:end]), f"{paths[part]}_{start}-{end}"
-            return NeuronMotif(pfm[part][:, start:end], start, word, ratio, segment=segment)
-    return NeuronMotif(note="no informative segment")
+            motifs.append(NeuronMotif(pfm[part][:, start:end], start, word, ratio, segment=segment))
+    return motifs or [NeuronMotif(note="no informative segment")]
+
+
+def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) -> NeuronMotif:
+    """Return the strongest motif of a neuron (counted from 1), or a note that says why there is none.
+
+    Of all parts that have an informative segment the one whose consensus has the highest activation, and of its
+    segments the one with the most information.
+    """
+    return neuron_motifs(path, network, layer, neuron)[0]

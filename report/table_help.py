@@ -12,7 +12,7 @@ TABLES: dict[str, dict[str, str]] = {
         "layer": "The convolution, counted from 1.",
         "neuron": "The channel, counted from 1.",
         "state": "Fine, or why it has no motif: missing, damaged, other (weights), silent (never fires), empty.",
-        "word": "IUPAC consensus of the strongest segment of the part whose consensus fires the neuron most.",
+        "word": "IUPAC consensus of the segment by which messages fire the neuron, else of the strongest one.",
         "ratio": "Activation of that part's consensus over the part's maximum.",
         "maximum": "Highest activation in the sample.",
         "samples": "Sequences sampled.",

@@ -92,7 +92,7 @@ def write_tables(
 
 
 def write_motifs(folder: Path, cards: Sequence[dict]) -> list[tuple[str, str]]:
-    """Write the segment shown of each neuron, by layer, as MEME; those of all parts of a neuron are made on its page."""
+    """Write the segment shown of each neuron, by layer, as MEME; those of all parts are made on its page."""
     found = []
     for layer in sorted({card["layer"] for card in cards}):
         own = [card for card in cards if card["layer"] == layer and card["columns"]]

@@ -22,7 +22,7 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
             "Logo",
             "The segment that best tells the windows by which messages activate the neuron from windows anywhere (from "
             "motif_contribution); where that has not run, the strongest segment of the part whose consensus fires the "
-            "neuron most. Letter heights in bits on a scale of 0 to 2, positions counted from 1 in the receptive field.",
+            "neuron most. Letter heights in bits on a scale of 0 to 2, positions from 1 in the receptive field.",
         ),
         "word": ("Word", "IUPAC consensus of the segment: per column the fewest bases that hold more than 3/4 of it."),
         "contribution": (

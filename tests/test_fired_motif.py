@@ -1,4 +1,4 @@
-"""Scores of motifs in sequences, and the motif by which messages fire a neuron, against slow versions and known truth."""
+"""Scores of motifs in sequences, and the motif by which messages fire a neuron, against slow versions."""
 
 from types import SimpleNamespace
 
@@ -64,7 +64,7 @@ def motif_of(word):
 
 @pytest.fixture
 def fires_at_two():
-    """Random messages, 30 of which hold ACUAAC at 20: there the neuron fires; at UGUANAUA, which fires it more, never."""
+    """Random messages, 30 of which hold ACUAAC at 20: by it they activate a neuron whose first motif is another."""
     rng = np.random.default_rng(5)
     texts = ["".join(rng.choice(list("ACGU"), 60)) for _ in range(100)]
     texts[:30] = [text[:20] + "ACUAAC" + text[26:] for text in texts[:30]]

@@ -44,9 +44,9 @@ COLUMNS = [
         "Motif",
         "Of all segments that motif_discovery found, the one that best tells the windows by which messages activate "
         "the neuron from windows anywhere: shares of both that hold it. Where too few messages do, the segment that "
-        "fires most, without shares. Letter heights in bits on a scale of 0 to 2, positions counted from 1 in the receptive "
-        "field. Ratio: activation of the consensus of its part over the part's maximum; far below 0.95 the part is "
-        "still a mixture.",
+        "fires most, without shares. Letter heights in bits on a scale of 0 to 2, positions counted from 1 in the "
+        "receptive field. Ratio: activation of the consensus of its part over the part's maximum; far below 0.95 the "
+        "part is still a mixture.",
         "",
         "name",
     ),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from motif_discovery.bins import BINS
+from motif_discovery.boltzmann import BoltzmannSampler
 from motif_discovery.exhaustive import ExhaustiveSampler
 from motif_discovery.files import Sample, unfinished, write_sample
 from motif_discovery.genetic import GeneticSampler
@@ -21,17 +22,21 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
     Processes share what is allowed, so that more of them need little more memory.
     """
     stored = BINS * discovery.quota * discovery.receptive_field
-    at_once = len(neurons) if discovery.sampler == "exhaustive" else discovery.settings.neurons_at_once
+    at_once = len(neurons) if discovery.sampler in ("exhaustive", "boltzmann") else discovery.settings.neurons_at_once
     allowed = min(at_once, BLOCK_SAMPLES // stored) // processes
     size = max(1, min(allowed, -(-len(neurons) // processes)))
     return [neurons[start : start + size] for start in range(0, len(neurons), size)]
 
 
-def chosen_sampler(discovery: Discovery) -> ExhaustiveSampler | GradientSampler | GeneticSampler:
+def chosen_sampler(
+    discovery: Discovery,
+) -> ExhaustiveSampler | BoltzmannSampler | GradientSampler | GeneticSampler:
     """Return the sampler that the settings choose."""
     settings, network, layer = discovery.settings, discovery.network, discovery.layer
     if discovery.sampler == "exhaustive":
         return ExhaustiveSampler(network, layer, discovery.quota, settings.seed)
+    if discovery.sampler == "boltzmann":
+        return BoltzmannSampler(network, layer, discovery.quota, settings.seed)
     if discovery.sampler == "genetic":
         parameters = settings.population, settings.generations, settings.patience, discovery.quota, settings.seed
         return GeneticSampler(network, layer, *parameters)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pydantic
 
+from motif_discovery import boltzmann
 from motif_discovery.bins import bin_quota
 from motif_discovery.methods import (
     MESSAGE_SEQLETS,
@@ -38,7 +39,12 @@ from utils.runtime import InputError, file_sha256, fingerprint, pick_device, roo
 from utils.scan import scan_path, stored_settings
 
 HERE = Path(__file__).resolve().parent
-SAMPLER_VERSIONS = {"exhaustive": 1, "genetic": 2, "gradient": 4}  # raised where a sampler comes to sample otherwise
+SAMPLER_VERSIONS = {
+    "exhaustive": 1,
+    "boltzmann": 1,
+    "genetic": 2,
+    "gradient": 4,
+}  # raised where a sampler comes to sample otherwise
 
 
 class DiscoverySettings(Settings):
@@ -46,7 +52,7 @@ class DiscoverySettings(Settings):
 
     model: str
     ind: str = pydantic.Field("", pattern=r"^(\d+-\d+)?$", description="half-open, from 0: 0-4 is neurons 1 to 4")
-    sampler: Literal["auto", "exhaustive", "genetic", "gradient"] = "auto"
+    sampler: Literal["auto", "exhaustive", "boltzmann", "genetic", "gradient"] = "auto"
     exhaustive_limit: int = pydantic.Field(9, ge=1, le=10, description="longest receptive field of which all is tried")
     bin_limit: int = pydantic.Field(1500, ge=0, description="sequences a bin takes at most; 0: the published quota")
     population: int = pydantic.Field(1000, ge=10, le=100_000)
@@ -142,10 +148,12 @@ class Discovery:
 
     @cached_property
     def sampler(self) -> str:
-        """The sampler of this layer: the config's, or for ``auto`` by the length of the receptive field."""
+        """The sampler of this layer: the config's, or for ``auto`` the most exact one that its sequences allow."""
         if self.settings.sampler != "auto":
             return self.settings.sampler
-        return "exhaustive" if self.receptive_field <= self.settings.exhaustive_limit else "gradient"
+        if self.receptive_field <= self.settings.exhaustive_limit:
+            return "exhaustive"
+        return "boltzmann" if boltzmann.is_possible(self.network.model, self.layer) else "gradient"
 
     @property
     def quota(self) -> int:
@@ -233,6 +241,11 @@ def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURON
         raise InputError(
             f"key 'sampler': exhaustive, but conv{layer} sees {discovery.receptive_field} nt, more than "
             f"exhaustive_limit ({settings.exhaustive_limit}); write auto"
+        )
+    if layer != OUTPUT and discovery.sampler == "boltzmann" and not boltzmann.is_possible(checkpoint.model, layer):
+        raise InputError(
+            f"key 'sampler': boltzmann, but conv{layer} is not a layer whose convolution reads words of up to "
+            f"{boltzmann.LONGEST_WORD} nt, as conv2 and conv3 do; write auto"
         )
     _ = discovery.database
     return discovery

@@ -59,8 +59,10 @@ def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
     short = f"all sequences of up to {given.get('exhaustive_limit', 9)} nt were tried"
     guided = "chains of sequences moved along the network's gradient"
     sampling = {
-        "auto": f"{short}, longer ones found by {guided}",
+        "auto": f"{short}; of conv3 sequences were drawn independently at every activation level (Boltzmann's "
+        f"distribution, by dynamic programming), in deeper layers they were found by {guided}",
         "exhaustive": short,
+        "boltzmann": "drawn independently at every activation level (Boltzmann's distribution, by dynamic programming)",
         "gradient": f"found by {guided}",
         "genetic": "found by a genetic algorithm",
     }[given.get("sampler", "auto")]

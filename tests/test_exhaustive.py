@@ -85,9 +85,9 @@ def test_it_is_chosen_where_all_sequences_fit(tmp_path, one_line):
         return open_discovery(DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu", **changes), layer)
 
     assert opened(2).sampler == "exhaustive"
-    assert opened(3).sampler == "gradient"
+    assert opened(3).sampler == "boltzmann"
     assert opened(2, sampler="genetic").sampler == "genetic"
-    assert opened(2, exhaustive_limit=8).sampler == "gradient"
+    assert opened(2, exhaustive_limit=8).sampler == "boltzmann"
     assert opened(2).sample_key == opened(2, population=20, sampler="exhaustive").sample_key
     assert opened(2).sample_key != opened(2, sampler="genetic").sample_key
     with pytest.raises(InputError) as raised:

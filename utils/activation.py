@@ -138,6 +138,24 @@ class WindowNetwork:
         return torch.cat(parts)
 
     @torch.no_grad()
+    def read_by(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return what one tap of a layer's convolution reads of words as long as it sees.
+
+        Args:
+            indices: uint8 (n, length), 0 to 3; the pooled map below has one position.
+            layer: 2 and up.
+
+        Returns:
+            float32 (n, channels), after pooling, normalisation and ReLU.
+        """
+        parts = []
+        for rows, part in self._chunks(indices):
+            x = self._map(part, layer - 1)
+            x = self.model.rectify(_pooled(x) if layer > 2 else x, layer)
+            parts.append(x[: rows.stop - rows.start, :, 0, 0])
+        return torch.cat(parts)
+
+    @torch.no_grad()
     def projected_maps(self, indices: torch.Tensor, along: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return the maps of the first layers on windows, each along some directions, in one pass.
 

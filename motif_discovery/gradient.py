@@ -1,7 +1,8 @@
 """Chains aimed at activation levels, moved by substitutions along the gradient, for a block of neurons at once.
 
-First some chains climb; then others fill the bins below the maximum. In a step every chain has children, which
-substitute some positions so as to come near their target levels (motif_discovery.proposals). Children are evaluated
+First some chains climb, from the best windows of a random stretch, which one dense pass evaluates; then others fill the
+bins below the maximum. In a step every chain has children, which substitute some positions so as to come near their
+target levels (motif_discovery.proposals). Children are evaluated
 exactly and offered to the neuron's bins; a chain goes on from the child that came nearest to its target. A climber's
 target is above the maximum; its children are also shifts of it and crossovers with other climbers. The other chains'
 targets are drawn from the bins that still want sequences; chains and targets are paired in order of activation, so each
@@ -15,6 +16,7 @@ chains have no stationary distribution that matters: what is wanted is different
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -23,14 +25,14 @@ from motif_discovery.bins import BINS, SampleBins
 from motif_discovery.proposals import substituted
 from utils.activation import WindowNetwork
 
-CLIMBERS, CLIMBER_CHILDREN, CLIMBER_CHANGES = 48, 8, 5  # chains, children of each, most positions a child changes
+BEGINNINGS = 2**15  # windows of the random stretch; the best of each neuron are where its climbers begin
+CHUNK = 2**14  # of them in a dense pass
+CLIMBER_CHILDREN, CLIMBER_CHANGES, CHANGE_FIELD = 8, 2, 150  # children; positions a child changes, one more per 150 nt
 JUMPS = 3  # of a climber's children: a shift, a crossover, a shifted crossover
 ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
-CULLED = 6  # steps after which the lower half of the climbers ends, or starts anew from crossovers of the upper half
 POLISHED = 96  # single substitutions that are tried on the highest climber then
-KEPT = 24  # climbers that are left when no more end
 FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 16, 0.25  # the last as share of the positions, but at most
-MOST_CHANGES = 32
+LEAST_CHANGES, MOST_CHANGES = 5, 32
 TOPS = 4  # of the fillers begin at the highest climbers, the others at random
 WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
 REBORN = 0.25  # how often it goes on from a stored sequence near the levels that are wanted
@@ -38,6 +40,24 @@ JOINTS_YIELD = 0.03  # of the windows over the joints of fillers so many must be
 GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
 STEPS = 200  # at most, of climbing and of filling
 YIELD, FILL_PATIENCE = 0.07, 4  # of the children so many must be wanted, averaged over so many steps, or filling ends
+
+
+@dataclass(frozen=True)
+class Climbing:
+    """How many chains climb.
+
+    Attributes:
+        climbers: at the beginning.
+        kept: that are left when no more end.
+        culled: steps after which the lower half ends, or starts anew from crossovers of the upper half.
+    """
+
+    climbers: int
+    kept: int
+    culled: int
+
+
+MANY, FEW, SHORT = Climbing(192, 192, 4), Climbing(48, 24, 6), 40  # many up to 40 nt, where evaluation is cheap
 
 
 @dataclass
@@ -81,6 +101,23 @@ class GradientSampler:
         self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.field = network.model.receptive_field(layer)
         self.device = network.device
+        self.climbing = MANY if self.field <= SHORT else FEW
+        self.changes = CLIMBER_CHANGES + self.field // CHANGE_FIELD
+
+    @cached_property
+    def beginnings(self) -> torch.Tensor:
+        """The best windows of a random stretch for every neuron of the layer, uint8 (neurons, climbers, field)."""
+        rng = np.random.default_rng((self.seed, self.layer))
+        stretch = torch.from_numpy(rng.integers(4, size=BEGINNINGS + self.field - 1, dtype=np.uint8)).to(self.device)
+        found, place = [], []
+        for start in range(0, BEGINNINGS, CHUNK):
+            part = stretch[None, start : start + CHUNK + self.field - 1]
+            *_, (_, x) = self.network.dense_maps(part, self.layer, self.layer)
+            highest = x[0, :, 0].topk(self.climbing.climbers, dim=1)
+            found.append(highest.values)
+            place.append(highest.indices + start)
+        best = torch.cat(found, dim=1).topk(self.climbing.climbers, dim=1).indices
+        return stretch.unfold(0, self.field, 1)[torch.cat(place, dim=1).gather(1, best)]
 
     def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
         """Return the filled bins of each neuron (counted from 0); ``progress`` is told of each step."""
@@ -88,7 +125,7 @@ class GradientSampler:
         self.random = {one: np.random.Generator(np.random.SFC64((self.seed, self.layer, one))) for one in neurons}
         self.progress = progress or (lambda step: None)
         self.tops: dict[int, torch.Tensor] = {}
-        self._climb(self._start(neurons, self._random(neurons, CLIMBERS)))
+        self._climb(self._start(neurons, self.beginnings[neurons]))
         firing = [neuron for neuron in neurons if self.bins[neuron].maximum > 0]
         if firing:
             tops = torch.stack([self.tops[neuron] for neuron in firing])
@@ -118,15 +155,16 @@ class GradientSampler:
         """Look for the highest activation of each neuron."""
         for step in range(STEPS):
             state.sort()
-            if step % CULLED == CULLED - 1:
+            culls = step % self.climbing.culled == self.climbing.culled - 1
+            if culls:
                 self._renew(state)
                 state.sort()
             size = state.activation[:, -1:].abs().clamp(min=1e-3)
             shape = (state.sequence.shape[1], CLIMBER_CHILDREN)
             draws = self._draws(state.neuron.tolist(), lambda rng, shape=shape: rng.random(shape))
             target = state.activation[..., None] + (ABOVE * size)[..., None] * draws.float()
-            changes = torch.full(shape, CLIMBER_CHANGES, device=self.device)
-            children = self._children(state, target, changes, CLIMBER_CHANGES, power=2.0)
+            changes = torch.full(shape, self.changes, device=self.device)
+            children = self._children(state, target, changes, self.changes, power=2.0)
             children[:, :, :JUMPS] = self._jumps(state)
             activation = self._evaluate(children.flatten(1, 2), state.neuron)
             highest, child = activation.view(*target.shape).max(dim=2)
@@ -134,7 +172,7 @@ class GradientSampler:
             moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
             self._offer(state.neuron, moved, highest)  # the other children are too much alike
             self._set(state, moves, moved)
-            if step % CULLED == CULLED - 1:
+            if culls:
                 self._polish(state)
             self.progress(step)
             reached = state.activation.max(dim=1).values
@@ -166,7 +204,7 @@ class GradientSampler:
         """Let the lower half of the climbers end; where few are left, replace it by crossovers of the upper half."""
         climbers = state.sequence.shape[1]
         half = climbers // 2
-        if climbers > KEPT:
+        if climbers > self.climbing.kept:
             state.sequence, state.activation = state.sequence[:, half:], state.activation[:, half:]
             state.gradient = state.gradient[:, half:]
             return
@@ -198,7 +236,7 @@ class GradientSampler:
 
     def _fill(self, state: _Chains) -> None:
         """Fill the bins below the maximum of each neuron."""
-        most = min(max(CLIMBER_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES)
+        most = min(max(LEAST_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES)
         for step in range(STEPS):
             state.sort()
             self._scan_joints(state)

@@ -43,7 +43,7 @@ SAMPLER_VERSIONS = {
     "exhaustive": 1,
     "boltzmann": 1,
     "genetic": 2,
-    "gradient": 4,
+    "gradient": 5,
 }  # raised where a sampler comes to sample otherwise
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from motif_discovery.bins import BINS
-from motif_discovery.boltzmann import BoltzmannSampler
+from motif_discovery.boltzmann import NEURONS_AT_ONCE, BoltzmannSampler
 from motif_discovery.exhaustive import ExhaustiveSampler
 from motif_discovery.files import Sample, unfinished, write_sample
 from motif_discovery.genetic import GeneticSampler
@@ -22,9 +22,10 @@ def blocks(discovery: Discovery, neurons: list[int], processes: int = 1) -> list
     Processes share what is allowed, so that more of them need little more memory.
     """
     stored = BINS * discovery.quota * discovery.receptive_field
-    at_once = len(neurons) if discovery.sampler in ("exhaustive", "boltzmann") else discovery.settings.neurons_at_once
+    at_once = len(neurons) if discovery.sampler == "exhaustive" else discovery.settings.neurons_at_once
     allowed = min(at_once, BLOCK_SAMPLES // stored) // processes
-    size = max(1, min(allowed, -(-len(neurons) // processes)))
+    least = NEURONS_AT_ONCE if discovery.sampler == "boltzmann" else 1  # whose tables are made together
+    size = max(least, min(allowed, -(-len(neurons) // processes)))
     return [neurons[start : start + size] for start in range(0, len(neurons), size)]
 
 

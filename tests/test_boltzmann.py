@@ -132,7 +132,7 @@ def test_only_words_of_a_short_length_have_tables(tmp_path, one_line):
         return open_discovery(DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu", **changes), layer)
 
     assert [opened(layer).sampler for layer in (1, 2, 3, 4)] == ["exhaustive", "exhaustive", "boltzmann", "gradient"]
-    assert blocks(opened(3), list(range(1, 9)), 4) == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    assert blocks(opened(3), list(range(1, 9)), 4) == [[1, 2, 3, 4], [5, 6, 7, 8]]
     assert len(samples(opened(3, bin_limit=20), [1], lambda _: None)) == 1
     with pytest.raises(InputError) as raised:
         opened(4, sampler="boltzmann")

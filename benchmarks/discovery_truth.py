@@ -129,11 +129,12 @@ def judge(seed: int, layer: int, neurons: list[int], ways: list[str], overrides:
         demixed = time.process_time() - started - sampled
         found, counts = matches_of(discovery, neurons)
         targets = {one.target for one in found}
+        missed = [f"{one['a']}+{one['b']}({one['class']})" for one in pairs if not holds_pair(found, one)]
         wrong = targets - {name for name, one in truth["motifs"].items() if one["effect"]}
         rows.append(
             {"model": model.name, "way": way, "sampling_s": sampled, "demixing_s": demixed, **counts,
              "motifs": len(targets & used), "of_used": len(used), "missing": " ".join(sorted(used - targets)),
-             "pairs": sum(holds_pair(found, pair) for pair in pairs), "of_pairs": len(pairs),
+             "pairs": len(pairs) - len(missed), "of_pairs": len(pairs), "missed": " ".join(missed),
              "decoys": len(wrong), "decoy_matches": sum(one.target in wrong for one in found)}
         )  # fmt: skip
     return rows

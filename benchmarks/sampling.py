@@ -2,7 +2,8 @@
 
     python benchmarks/sampling.py [--layer 5] [--neurons 5,12,29] [--config FILE] [--against published|genetic]
 
-Ours is the one that motif_discovery takes (the config's ``sampler``), but for one neuron at a time; the published one
+Ours is the one that motif_discovery takes (the config's ``sampler``), in blocks of neurons as there, each neuron's time
+an equal share of its block's; so is the genetic one. Seconds are of the processor. The published one, neuron by neuron,
 is the reconstruction in benchmarks/published_sampler.py with the config's population, generations, patience and seed,
 which our genetic sampler shares. Prints tables for a README: time, maximum and full bins (20 equal bins of
 (0, highest stored activation], closed at the top, recomputed from what is stored), and sequences per bin up to the
@@ -25,7 +26,7 @@ from motif_discovery.bins import BINS, bin_of
 from motif_discovery.cluster import demixed
 from motif_discovery.demixing import Part
 from motif_discovery.files import part_segments
-from motif_discovery.sample import samples
+from motif_discovery.sample import blocks, samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from utils.config import load_settings, parse_layer, parse_range
 from utils.motif import shuffled_columns
@@ -42,7 +43,7 @@ class Run:
     Attributes:
         activation: of the stored sequences, float32 (n,).
         maximum: the highest seen.
-        seconds: wall time.
+        seconds: of the processor.
         generations: done, or steps.
         stop: why it ended, where known.
         empty: stored sequences with a column that holds no base.
@@ -85,30 +86,33 @@ def distance(sequence: np.ndarray, activation: np.ndarray, maximum: float) -> fl
     return float(np.mean(shares)) if shares else float("nan")
 
 
-def run_ours(discovery: Discovery, neuron: int, bar: tqdm) -> Run:
-    """Run one of our samplers for a neuron counted from 1; ``bar`` counts its generations or steps."""
-    started = time.perf_counter()
-    (found,) = samples(discovery, [neuron], lambda _: bar.update())
-    spent = time.perf_counter() - started
-    far = distance(found.sequence, found.activation, found.maximum)
-    started = time.perf_counter()
-    parts = demixed(discovery, neuron, found)
-    return Run(
-        found.activation, found.maximum, spent, bar.n, distance=far, demixing=time.perf_counter() - started,
-        parts=tuple(parts),
-    )  # fmt: skip
+def run_ours(discovery: Discovery, block: list[int], bar: tqdm) -> list[Run]:
+    """Run one of our samplers for neurons counted from 1; ``bar`` counts its generations or steps."""
+    started = time.process_time()
+    sampled = samples(discovery, block, lambda _: bar.update())
+    spent = (time.process_time() - started) / len(block)
+    runs = []
+    for neuron, found in zip(block, sampled, strict=True):
+        far = distance(found.sequence, found.activation, found.maximum)
+        started = time.process_time()
+        parts = demixed(discovery, neuron, found)
+        demixing = time.process_time() - started
+        runs.append(
+            Run(found.activation, found.maximum, spent, bar.n, distance=far, demixing=demixing, parts=tuple(parts))
+        )
+    return runs
 
 
 def run_published(discovery: Discovery, neuron: int, seconds: float | None, bar: tqdm) -> Run:
     """Run the published sampler for a neuron counted from 1, for ``seconds`` at most; ``bar`` counts generations."""
     settings = discovery.settings
-    started = time.perf_counter()
+    started = time.process_time()
     found = sample_published(
         discovery.network.model, discovery.layer, neuron - 1, settings.seed, settings.population,
         settings.generations, settings.patience, seconds, lambda _: bar.update(),
     )  # fmt: skip
     X, activation = found.result()
-    spent = time.perf_counter() - started
+    spent = time.process_time() - started
     empty = int((X.sum(axis=1) != 1).any(axis=1).sum()) if len(X) else 0
     far = distance(X.argmax(axis=1), activation, found.maximum)
     return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty, far)
@@ -122,20 +126,23 @@ def compare(
     genetic = replace(discovery, settings=discovery.settings.model_copy(update=other_way))
 
     def counted(name: str, neuron: int) -> tqdm:
-        label = f"conv{discovery.layer} neuron {neuron}, {name}: generations or steps"
+        label = f"conv{discovery.layer} from neuron {neuron}, {name}: generations or steps"
         return tqdm(desc=label, leave=False, mininterval=0.5)
 
     runs = []
     discovery.network.prepare()
-    for neuron in neurons:
-        with counted("ours", neuron) as bar:
-            ours = run_ours(discovery, neuron, bar)
-        with counted(against, neuron) as bar:
-            if against == "genetic":
-                other = run_ours(genetic, neuron, bar)
-            else:
-                other = run_published(discovery, neuron, seconds, bar)
-        runs.append((neuron, ours, other))
+    for block in blocks(discovery, neurons):
+        with counted("ours", block[0]) as bar:
+            ours = run_ours(discovery, block, bar)
+        if against == "genetic":
+            with counted(against, block[0]) as bar:
+                others = run_ours(genetic, block, bar)
+        else:
+            others = []
+            for neuron in block:
+                with counted(against, neuron) as bar:
+                    others.append(run_published(discovery, neuron, seconds, bar))
+        runs += zip(block, ours, others, strict=True)
     return runs
 
 

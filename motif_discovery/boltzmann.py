@@ -158,15 +158,15 @@ class BoltzmannSampler:
 
     def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
         """Return the filled bins of each neuron (counted from 0); ``progress`` is told of each step."""
-        found = []
-        for start in range(0, len(neurons), NEURONS_AT_ONCE):
-            block = neurons[start : start + NEURONS_AT_ONCE]
-            tables = self.tables(block)
-            found += [
-                self._sample(neuron, Paths(table, self.word, self.stride), progress or (lambda step: None))
-                for neuron, table in zip(block, tables, strict=True)
-            ]
-        return found
+        found: dict[int, SampleBins] = {}
+        for start in sorted({neuron - neuron % NEURONS_AT_ONCE for neuron in neurons}):
+            # the same tables for a neuron whatever others are asked for: a product of fewer rows rounds otherwise
+            block = list(range(start, min(start + NEURONS_AT_ONCE, self.network.model.channels)))
+            for neuron, table in zip(block, self.tables(block), strict=True):
+                if neuron in neurons:
+                    paths = Paths(table, self.word, self.stride)
+                    found[neuron] = self._sample(neuron, paths, progress or (lambda step: None))
+        return [found[neuron] for neuron in neurons]
 
     @torch.no_grad()
     def tables(self, neurons: list[int]) -> torch.Tensor:

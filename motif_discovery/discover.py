@@ -125,9 +125,7 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError(f"processes: {arguments.processes} is not 1 or more")
         settings = load_settings(DiscoverySettings, arguments.config, arguments.overrides)
         layers = arguments.first, arguments.last
-        run(
-            settings, *layers, arguments.neurons, arguments.processes, arguments.overwrite, not arguments.no_pages
-        )
+        run(settings, *layers, arguments.neurons, arguments.processes, arguments.overwrite, not arguments.no_pages)
 
     run_script(start)
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import pytest
 import yaml
 
 import workflow.plan
-from benchmarks.processes import same
 from benchmarks.toy_project import write_project
 from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
@@ -43,6 +43,7 @@ COMMANDS = [
     ("report.build", PARTS),
 ]  # of one machine, as the wrappers call them
 RESULTS = ("motif_discovery", "motif_contribution", "motif_interaction", "report/toy")
+TIMES = re.compile(rb'combmotif-settings" content="[0-9a-f]{16}"|\d{4}-\d\d-\d\d|\d\d:\d\d')
 KINDS = {".h5", ".meme", ".tsv", ".csv", ".yaml", ".txt", ".html", ".png", ".bed"}
 
 
@@ -74,9 +75,14 @@ def results(tree):
     return found
 
 
+def undated(name, content):
+    """Return a file as it is, a page of the report without times of files and the key that has them in it."""
+    return TIMES.sub(b"", content) if name.startswith("report/") and name.endswith(".html") else content
+
+
 def require_same(there, wanted):
     assert there.keys() == wanted.keys()
-    assert [name for name in wanted if not same(name, there[name], wanted[name])] == []
+    assert [name for name in wanted if undated(name, there[name]) != undated(name, wanted[name])] == []
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +127,7 @@ def snakemake(tree, *arguments, status=0):
 
 @needs_snakemake
 def test_local_cores_give_the_same_files_as_the_commands(project, expected):
-    """Row 27: disjoint shards at the same time, nothing lost; then there is nothing left to do, until something changes."""
+    """Row 27: disjoint shards at the same time, nothing lost; then nothing is left to do."""
     tree = project("local cores")
     said = snakemake(tree, "--profile", "workflow/profiles/local", "--cores", "2")
     assert "16 of 16 steps (100%) done" in said, said

@@ -4,7 +4,7 @@
     python toy_cluster.py FOLDER status NAME           success, failed or running
 
 FOLDER/kill.json maps a word of a job's target to a file: the first job with that word in its target is killed, with all
-its processes and without warning, when the file, a log, has something in it. FOLDER/NAME holds target, log and status of a job.
+its processes and without warning, when the file, a log, has something in it. FOLDER/NAME holds target, log and status.
 """
 
 import json

@@ -20,7 +20,7 @@ class WorkflowSettings(Settings):
     interaction_layers: str = pydantic.Field("", pattern=RANGE, description="within layers; empty: no interaction")
     neurons: str = pydantic.Field("", pattern=RANGE, description="such as 1-16; empty: those of the configs")
     neurons_per_shard: Count = 8
-    neurons_per_shard_of_layer: dict[int, Count] = {}
+    neurons_per_shard_of_layer: dict[int, Count] = pydantic.Field({}, description="where it is another one")
     neurons_per_mutagenesis_shard: Count = 8
     messages_per_scan_shard: Count = 2000
     statistics: bool = True

@@ -28,7 +28,7 @@ SETTINGS = {
     "interpreting": "configs/interpreting/toy.yaml", "interaction": "configs/interaction/toy.yaml", "layers": "2-3",
     "interaction_layers": "3-3", "neurons": "1-4", "neurons_per_shard": 2, "neurons_per_shard_of_layer": {2: 4},
     "neurons_per_mutagenesis_shard": 2, "messages_per_scan_shard": 1, "statistics": True, "report": True,
-    "device": "cpu", "local_devices": [],
+    "device": "cpu", "repository": "", "local_devices": [],
 }  # fmt: skip
 DATASET = ["--config", "configs/datasets/toy.yaml"]
 PARTS, PAIRS = ["--config", "configs/interpreting/toy.yaml"], ["--config", "configs/interaction/toy.yaml"]

@@ -26,6 +26,7 @@ class WorkflowSettings(Settings):
     statistics: bool = True
     report: bool = True
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    repository: str = pydantic.Field("", description="where the jobs find the repository; empty: where Snakefile lies")
     local_devices: tuple[Annotated[int, pydantic.Field(ge=0)], ...] = ()
 
 

@@ -188,16 +188,14 @@ def report(costs: Costs, channels: int) -> None:
             "plan": costs.plan, "jobs' own Snakemake": costs.job * len(times) / workers,
             "starts": costs.start * len(times) / workers, "submitting": costs.submit * min(len(times), workers),
         }  # fmt: skip
+        busy = sum(times) / min(workers, len(times)) / (seconds - costs.plan)
         most = ", ".join(f"{what} {cost:.1f} s" for what, cost in sorted(parts.items(), key=lambda one: -one[1]))
-        largest = max(costs.neuron.values())
-        print(
-            f"{workers:5d} workers: {seconds:7.1f} s (ideal {ideal:.1f}), efficiency {work / workers / seconds:.0%}; "
-            f"{len(times)} shards, neurons_per_shard_of_layer: {sizes}; a worker spends on: {most}; longest neuron "
-            f"{largest:.1f} s"
-        )
+        print(f"{workers:5d} workers: {seconds:7.1f} s (ideal {ideal:.1f}), efficiency {ideal / seconds:.0%}")
+        print(f"{'':14s} {len(times)} shards, neurons_per_shard_of_layer: {sizes}")
+        print(f"{'':14s} after the plan workers with a shard are busy {busy:.0%}; each spends on {most}")
         bare = Costs(costs.start, costs.shard, costs.neuron, 0.0, 0.0, 0.0)
         sizes, seconds = best_sizes(bare, workers, channels)
-        print(f"{'':14s} without Snakemake, as a list of commands: {seconds:.1f} s, {work / workers / seconds:.0%}")
+        print(f"{'':14s} without Snakemake, as a list of commands: {seconds:.1f} s, {ideal / seconds:.0%}")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import workflow.plan
+from benchmarks.scale import Costs, makespan, shard_times
 from benchmarks.toy_project import write_project
 from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
@@ -245,6 +246,15 @@ def test_sizes_of_shards_by_layer():
     settings = WorkflowSettings(layers="1-7", neurons_per_shard=6, neurons_per_shard_of_layer={"5": 2})
     assert [shard_size(settings, layer) for layer in (4, 5)] == [6, 2]
     assert layer_range("2-3", "layers", 3) == range(2, 4)
+
+
+def test_a_schedule_gives_the_longest_shard_to_the_worker_that_is_free_first():
+    nothing = Costs(start=0, shard={}, neuron={}, plan=0, job=0, submit=0)
+    assert makespan(nothing, [3, 2, 2, 1], workers=2) == 4
+    assert makespan(nothing, [3, 2, 2, 1], workers=100) == 3
+    assert makespan(Costs(0, {}, {}, plan=10, job=0, submit=1), [3, 2, 2, 1], workers=2) == 10 + 1 + 3 + 2
+    costs = Costs(start=3, shard={1: 1, 2: 0}, neuron={1: 2, 2: 5}, plan=0, job=0.5, submit=0)
+    assert shard_times(costs, {1: 4, 2: 2}, channels=6) == [13.5, 13.5, 13.5, 12.5, 8.5]
 
 
 @pytest.mark.skipif(not shutil.which("flock"), reason="flock (util-linux) is not installed")

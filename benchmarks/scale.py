@@ -196,6 +196,13 @@ def report(costs: Costs, channels: int) -> None:
         bare = Costs(costs.start, costs.shard, costs.neuron, 0.0, 0.0, 0.0)
         sizes, seconds = best_sizes(bare, workers, channels)
         print(f"{'':14s} without Snakemake, as a list of commands: {seconds:.1f} s, {ideal / seconds:.0%}")
+    for times_as_many in (2**step for step in range(8)):
+        more = channels * times_as_many
+        work = costs.start + sum(costs.shard[one] + more * each for one, each in costs.neuron.items())
+        efficiency = work / 100 / best_sizes(costs, 100, more)[1]
+        if efficiency >= 0.9:
+            print(f"90 % at 100 workers is reached with {times_as_many} times these neurons ({efficiency:.0%})")
+            break
 
 
 def main() -> None:

@@ -55,8 +55,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run_layer(discovery: Discovery, neurons: list[int], processes: int, overwrite: bool) -> None:
-    """Interpret neurons of one layer (counted from 1)."""
+def run_layer(discovery: Discovery, neurons: list[int], processes: int, overwrite: bool, pages: bool = True) -> None:
+    """Interpret neurons of one layer (counted from 1); ``pages`` says whether the pages of the layer are made too."""
     label = f"conv{discovery.layer}: neurons"
     waiting = unfinished(neurons, discovery.motif_path, discovery.motif_key, overwrite)
     if processes == 1:
@@ -68,8 +68,9 @@ def run_layer(discovery: Discovery, neurons: list[int], processes: int, overwrit
     elif waiting:
         run_workers(discovery, waiting, processes, overwrite, label)
     match.run(discovery, neurons, overwrite)
-    report.run(discovery, neurons, overwrite)
-    logger.info("open %s", shown(discovery.report_path()))
+    if pages:
+        report.run(discovery, neurons, overwrite)
+        logger.info("open %s", shown(discovery.report_path()))
 
 
 def run_workers(discovery: Discovery, waiting: list[int], processes: int, overwrite: bool, label: str) -> None:
@@ -94,9 +95,10 @@ def run_workers(discovery: Discovery, waiting: list[int], processes: int, overwr
 
 
 def run(
-    settings: DiscoverySettings, first: int, last: int, neurons: str | None, processes: int, overwrite: bool
-) -> None:
-    """Interpret the layers ``first`` to ``last``, both included."""
+    settings: DiscoverySettings, first: int, last: int, neurons: str | None, processes: int, overwrite: bool,
+    pages: bool = True,
+) -> None:  # fmt: skip
+    """Interpret the layers ``first`` to ``last``, both included; ``pages`` says whether their pages are made too."""
     if first > last:
         raise InputError(f"layers: {first} to {last} is no range; write the lower layer first")
     opened = [open_discovery(settings, layer) for layer in (first, last)]  # both ends exist before work begins
@@ -104,7 +106,7 @@ def run(
     for layer in range(first, last + 1):
         discovery = Discovery(settings, layer, opened[0].checkpoint, opened[0].network)
         chosen = chosen_neurons(settings, neurons, discovery.network.model.channels)
-        run_layer(discovery, chosen, processes, overwrite)
+        run_layer(discovery, chosen, processes, overwrite, pages)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -113,13 +115,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--from", dest="first", type=int, required=True, help="first layer, such as 2")
     parser.add_argument("--to", dest="last", type=int, required=True, help="last layer, included")
     parser.add_argument("--processes", type=int, default=1, help="worker processes (default: 1)")
+    parser.add_argument(
+        "--no-pages", action="store_true", help="leave the pages to a last run: others are at work on other neurons"
+    )
     arguments = parser.parse_args(argv)
 
     def start() -> None:
         if arguments.processes < 1:
             raise InputError(f"processes: {arguments.processes} is not 1 or more")
         settings = load_settings(DiscoverySettings, arguments.config, arguments.overrides)
-        run(settings, arguments.first, arguments.last, arguments.neurons, arguments.processes, arguments.overwrite)
+        layers = arguments.first, arguments.last
+        run(settings, *layers, arguments.neurons, arguments.processes, arguments.overwrite, not arguments.no_pages)
 
     run_script(start)
 

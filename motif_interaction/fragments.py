@@ -68,7 +68,7 @@ def locate(work: Interpretation, scan: Scan, neurons: list[int]) -> dict[int, di
         for row in own.tolist():
             of_row.setdefault(row, []).append(neuron)
     for row, firing in tqdm(sorted(of_row.items()), desc=f"conv{scan.layer}: first windows", mininterval=0.5):
-        sequence = bases_of_codes(work.messages.codes[row : row + 1, : work.messages.length[row]])
+        sequence = bases_of_codes(work.messages.codes[row : row + 1][:, : work.messages.length[row]])
         columns = np.array(firing) - 1
         # a window that the scan found at the bound itself is not lost to rounding
         least = np.minimum(threshold * scan.neuron_maximum[columns], scan.maximum[row, columns] - 1e-4)
@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
     def start() -> None:
         settings = load_settings(InteractionSettings, arguments.config, arguments.overrides)
         layer = parse_layer(arguments.layer)
-        work = open_interpretation(settings)
+        work = open_interpretation(settings, stored_codes=True)
         work.require_layer(layer)
         channels = work.checkpoint.model.channels
         run(work, layer, parse_range(arguments.neurons or f"1-{channels}", channels), arguments.overwrite)

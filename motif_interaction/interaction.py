@@ -194,8 +194,13 @@ def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measu
     return found
 
 
-def run(work: Interpretation, layer_number: int, first: int, last: int, overwrite: bool = False) -> None:
-    """Measure the pairs of neurons ``first`` to ``last`` (half-open, counted from 0) and write table and map."""
+def run(
+    work: Interpretation, layer_number: int, first: int, last: int, overwrite: bool = False, table: bool = True
+) -> None:
+    """Measure the pairs of neurons ``first`` to ``last`` (half-open, counted from 0) and write table and map.
+
+    Without ``table`` the pairs are measured only: a last run, which finds all of them, makes the table.
+    """
     layer = Layer(work, layer_number)
     if not 0 <= first < last <= layer.model.channels:
         raise InputError(
@@ -203,10 +208,17 @@ def run(work: Interpretation, layer_number: int, first: int, last: int, overwrit
         )
     neurons = list(range(first + 1, last + 1))
     measured = measure_neurons(layer, neurons, overwrite)
+    if table:
+        write_statistics(layer, neurons, measured)
+
+
+def write_statistics(layer: Layer, neurons: list[int], measured: dict[int, list[Measured]]) -> None:
+    """Write the table and the map of a layer, of measured neurons and of what is finished of the others."""
+    work, layer_number = layer.work, layer.layer
     path = stats_path(work, layer_number)
     # of runs on other neurons the last one writes a table with the pairs of all
     with one_at_a_time(path.with_name(f".lock-conv{layer_number}"), f"table of conv{layer_number} of {work.name}"):
-        measured |= finished_elsewhere(layer, neurons)
+        measured = measured | finished_elsewhere(layer, neurons)
         pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
         table, scale = pair_statistics(pairs, work.settings)
         plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
@@ -226,12 +238,16 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_parser(__doc__)
     parser.add_argument("--first", type=int, required=True, help="first neuron, counted from 0")
     parser.add_argument("--last", type=int, required=True, help="last neuron, counted from 0, not included")
+    parser.add_argument(
+        "--no-table", action="store_true", help="leave the table to a last run: others are at work on other neurons"
+    )
     arguments = parser.parse_args(argv)
 
     def start() -> None:
         settings = load_settings(InteractionSettings, arguments.config, arguments.overrides)
         work = open_interpretation(settings)
-        run(work, parse_layer(arguments.layer), arguments.first, arguments.last, arguments.overwrite)
+        neurons = arguments.first, arguments.last
+        run(work, parse_layer(arguments.layer), *neurons, arguments.overwrite, not arguments.no_table)
 
     run_script(start)
 

@@ -109,6 +109,15 @@ def test_a_seed_decides_and_nothing_beside_it():
     assert not np.array_equal(alone.result()[0], other.result()[0])
 
 
+def test_a_neuron_alone_has_the_bytes_it_has_among_others():
+    """Row 27: with products of other sizes the tables would be rounded otherwise, and other sequences drawn."""
+    network = WindowNetwork(seeded_model(2, 4, seed=5))
+    together = BoltzmannSampler(network, 3, 20, seed=1).sample([0, 1, 2, 3])
+    (alone,) = BoltzmannSampler(network, 3, 20, seed=1).sample([2])
+    for one, other in zip(alone.result(), together[2].result(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_neuron_that_never_fires_has_an_empty_sample():
     network = small(3)
     with torch.no_grad():

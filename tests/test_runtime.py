@@ -223,6 +223,22 @@ def test_two_runs_wait_for_each_other(tmp_path):
     assert names(tmp_path) == ["second"]
 
 
+def test_parts_run_beside_each_other_but_not_beside_the_whole(tmp_path):
+    code = (
+        "import logging, sys, time\nfrom utils.runtime import one_at_a_time\nlogging.basicConfig(level=logging.INFO)\n"
+        "with one_at_a_time('.lock', 'the whole'):\n    open('second', 'w').close()\n"
+    )
+    with one_at_a_time(tmp_path / ".lock", "a part", part=True):
+        with one_at_a_time(tmp_path / ".lock", "another part", part=True):
+            pass
+        assert names(tmp_path) == [".lock"]  # the first part still holds it
+        other = other_process(code, tmp_path)
+        assert "the whole: another run is at work on it; waiting" in other.stderr.readline().decode()
+        assert names(tmp_path) == [".lock"]
+    assert other.wait(timeout=60) == 0
+    assert names(tmp_path) == ["second"]
+
+
 def test_the_lock_of_a_killed_run_holds_nobody(tmp_path):
     code = (
         "import time\nfrom utils.runtime import one_at_a_time\n"

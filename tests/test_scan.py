@@ -16,7 +16,7 @@ from utils.activation import WindowNetwork
 from utils.checkpoint import Checkpoint, save_checkpoint
 from utils.data import TRACKS, Split, write_dataset
 from utils.dense_scan import BLOCK, bases_of_codes, pack, scan_messages
-from utils.interpretation_settings import InteractionSettings, Interpretation, joined
+from utils.interpretation_settings import InteractionSettings, Interpretation, joined, read_messages
 from utils.runtime import ROOT, InputError
 from utils.scan import blocks_of_rows, is_finished, read_scan, run_scan, scan_facts, scan_path
 from utils.sequence import N, decode, encode, one_hot
@@ -253,6 +253,46 @@ def test_a_stopped_scan_goes_on_and_ends_the_same(work, monkeypatch):
     assert done + sum(again) == len(work.messages)
     assert {layer: scan_path("toy", layer).read_bytes() for layer in (2, 3)} == whole
     assert sorted(path.name for path in scan_path("toy", 2).parent.iterdir()) == ["conv2.h5", "conv3.h5"]
+
+
+def test_parts_of_a_scan_give_the_same_bytes(work, monkeypatch):
+    """Row 27: each block is scanned by the process in whose rows it begins, and the last run puts them together."""
+    run_scan(work, [2, 3])
+    whole = {layer: scan_path("toy", layer).read_bytes() for layer in (2, 3)}
+    for layer in (2, 3):
+        scan_path("toy", layer).unlink()
+    scanned = []
+    monkeypatch.setattr(utils.scan, "scan_messages", lambda n, b, la: scanned.append(len(b)) or scan_messages(n, b, la))
+    for rows in (range(3, 5), range(5, 7), range(0, 3)):  # some of them in the middle of a block
+        run_scan(work, [2, 3], rows=rows)
+        assert not scan_path("toy", 2).exists()
+    assert sum(scanned) == len(work.messages)
+    run_scan(work, [2, 3])
+    assert sum(scanned) == len(work.messages)
+    assert {layer: scan_path("toy", layer).read_bytes() for layer in (2, 3)} == whole
+    assert sorted(path.name for path in scan_path("toy", 2).parent.iterdir()) == ["conv2.h5", "conv3.h5"]
+
+
+@pytest.mark.parametrize("rows", ["5", "5-", "3-3", "0-8", "-1-3", "a-b"])
+def test_rows_that_are_none_say_so(work, tmp_path, capsys, rows):
+    with pytest.raises(SystemExit) as raised:
+        main(["--config", str(tmp_path / "toy.yaml"), "--from", "2", "--to", "2", f"--rows={rows}"])
+    assert raised.value.code == 2
+    assert f"error: --rows: '{rows}' is no range within 0-7" in capsys.readouterr().err
+
+
+def test_messages_that_stay_in_the_file_give_the_same_scan(work, tmp_path):
+    """And both ways of reading give the same codes, across splits and behind the end."""
+    run_scan(work, [2])
+    whole = scan_path("toy", 2).read_bytes()
+    _, stored = read_messages(work.dataset, stored_codes=True)
+    _, read = read_messages(work.dataset)
+    np.testing.assert_array_equal(read.codes, work.messages.codes)
+    assert (len(stored), stored.codes.shape) == (7, read.codes.shape)
+    for rows in (slice(0, 7), slice(2, 6), slice(4, 5), slice(5, 99), slice(3, 3)):
+        np.testing.assert_array_equal(stored.codes[rows], read.codes[rows])
+    run_scan(dataclasses.replace(work, messages=stored), [2], overwrite=True)
+    assert scan_path("toy", 2).read_bytes() == whole
 
 
 def test_blocks_of_a_killed_scan_that_are_damaged_are_computed_again(work):

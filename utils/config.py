@@ -147,11 +147,25 @@ def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = 
     """
     path = find_config(path)
     content = _read_config(path, overrides)
-    typed = {override.partition("=")[0] for override in overrides}
+    return validated(schema, content, shown(path), {override.partition("=")[0] for override in overrides})
+
+
+def validated(schema: type[S], content: dict, where: str, typed: set[str] | None = None) -> S:
+    """Return settings that were read from somewhere.
+
+    Args:
+        schema: of the settings.
+        content: keys and values.
+        where: they come from, for errors.
+        typed: keys that a person gave on the command line.
+
+    Raises:
+        InputError: as ``load_settings``.
+    """
     try:
-        return schema.model_validate(content, context=typed)
+        return schema.model_validate(content, context=typed or set())
     except pydantic.ValidationError as error:
-        raise InputError(f"{shown(path)}: {_explain(error.errors()[0], schema)}") from None
+        raise InputError(f"{where}: {_explain(error.errors()[0], schema)}") from None
 
 
 def load_variant(schemas: Mapping[str, type[S]], key: str, path: str | Path, overrides: Sequence[str] = ()) -> S:

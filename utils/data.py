@@ -22,19 +22,54 @@ BLOCK_VALUES = 2**25  # of a data set that are read at once
 PART_POSITIONS = 2**14  # nucleotides, padding included, that go through the convolutions together
 
 
+class StoredCodes:
+    """Codes uint8 (n, length) that stay in the file; ``codes[first:end]`` reads those rows.
+
+    Args:
+        path: of the data set.
+        rows: of each split, in the order in which they are counted.
+        length: nt of the longest input; shorter ones end with 0.
+    """
+
+    def __init__(self, path: Path, rows: Mapping[str, int], length: int) -> None:
+        self.path, self.rows, self.shape = path, dict(rows), (sum(rows.values()), length)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        wanted = range(len(self))[part]
+        codes = np.zeros((len(wanted), self.shape[1]), dtype=np.uint8)
+        first = 0
+        try:
+            with h5py.File(self.path, "r") as file:
+                for name, count in self.rows.items():
+                    here = range(max(wanted.start, first), min(wanted.stop, first + count))
+                    if here:
+                        stored = file[f"{name}_sequence"]
+                        into = codes[here.start - wanted.start :][: len(here), : stored.shape[2]]
+                        where = f"{shown(self.path)}: {name}_sequence"
+                        _read_codes(stored, where, into, here.start - first)
+                    first += count
+        except UNREADABLE as error:
+            reason = " ".join(str(error).split())[:100]
+            raise InputError(f"{shown(self.path)}: not a readable data set ({reason}); make it again") from None
+        return codes
+
+
 @dataclass(frozen=True)
 class Split:
     """One split of a data set.
 
     Attributes:
-        codes: uint8 (n, length), bit ``t`` set where track ``t`` is 1; 0 is padding or N.
+        codes: uint8 (n, length), bit ``t`` set where track ``t`` is 1; 0 is padding or N. Or ``StoredCodes``.
         label: float32 (n, targets).
         length: int32 (n,), nucleotides of each message.
         id: text, n of them.
         tracks: how many tracks the codes hold.
     """
 
-    codes: np.ndarray
+    codes: np.ndarray | StoredCodes
     label: np.ndarray
     length: np.ndarray
     id: list[str]
@@ -116,23 +151,40 @@ def write_dataset(path: str | Path, splits: Mapping[str, Split], attributes: Map
             file.attrs[key] = value
 
 
-def _read_codes(stored: h5py.Dataset, where: str) -> np.ndarray:
-    """Return codes (n, length) of a stored sequence array, whatever its number type, block by block."""
+def _require_tracks(stored: h5py.Dataset, where: str) -> None:
     if stored.ndim != 3 or not 4 <= stored.shape[1] <= 8 or not stored.shape[2]:
         raise InputError(f"{where}: shape {stored.shape}; expected (n, 4 to 8 tracks, length)")
-    require_size(stored.shape[0], stored.shape[2], where)
-    codes = np.empty((stored.shape[0], stored.shape[2]), dtype=np.uint8)
+
+
+def _read_codes(stored: h5py.Dataset, where: str, codes: np.ndarray, first: int = 0) -> None:
+    """Fill codes (n, length) from row ``first`` on of a stored array, whatever its number type, block by block."""
     rows = max(1, min(256, BLOCK_VALUES // (stored.shape[1] * stored.shape[2])))
     for start in range(0, len(codes), rows):
-        block = stored[start : start + rows]
+        block = stored[first + start : first + min(start + rows, len(codes))]
         if not ((block == 0) | (block == 1)).all():
-            raise InputError(f"{where}: holds values other than 0 and 1 near row {start}; expected one-hot tracks")
+            near = f"near row {first + start}"
+            raise InputError(f"{where}: holds values other than 0 and 1 {near}; expected one-hot tracks")
         codes[start : start + rows] = pack_tracks(block)
-    return codes
 
 
-def read_split(path: str | Path, name: str) -> Split:
+def split_shape(path: str | Path, name: str) -> tuple[int, int]:
+    """Return rows and length of a split's input, 0 and 0 where there is no such array: ``read_split`` says why."""
+    try:
+        with h5py.File(path, "r") as file:
+            n, _, length = file[f"{name}_sequence"].shape
+            return n, length
+    except UNREADABLE:
+        return 0, 0
+
+
+def read_split(path: str | Path, name: str, into: np.ndarray | None = None, stored_codes: bool = False) -> Split:
     """Read one split. The published layout (float tracks, no lengths, no ids) is read too.
+
+    Args:
+        path: of the data set.
+        name: train, valid or test.
+        into: uint8 (n, length or more), an array that becomes the codes; its last columns are left as they are.
+        stored_codes: leave the codes in the file (``StoredCodes``).
 
     Raises:
         InputError: no such file, truncated, a key missing, a wrong shape, NaN labels, or no rows.
@@ -151,7 +203,14 @@ def read_split(path: str | Path, name: str) -> Split:
                 if f"{name}_{key}" in file:
                     require_stored(file[f"{name}_{key}"], f"{name}_{key}")
             stored = file[f"{name}_sequence"]
-            codes = _read_codes(stored, f"{shown(path)}: {name}_sequence")
+            where = f"{shown(path)}: {name}_sequence"
+            _require_tracks(stored, where)
+            if stored_codes:
+                codes = StoredCodes(path, {name: stored.shape[0]}, stored.shape[2])
+            else:
+                require_size(stored.shape[0], stored.shape[2], where)
+                codes = np.empty((stored.shape[0], stored.shape[2]), np.uint8) if into is None else into
+                _read_codes(stored, where, codes[:, : stored.shape[2]])
             with np.errstate(over="ignore"):  # to infinity, which is refused below
                 label = np.asarray(file[f"{name}_label"][()], dtype=np.float32)
             length = file[f"{name}_length"][()] if f"{name}_length" in file else _used_length(codes)
@@ -178,7 +237,10 @@ def read_split(path: str | Path, name: str) -> Split:
     return Split(codes, label, length.astype(np.int32), ids, tracks)
 
 
-def _used_length(codes: np.ndarray) -> np.ndarray:
+def _used_length(codes: np.ndarray | StoredCodes) -> np.ndarray:
     """Return the position after the last non-zero code of each row."""
-    used = codes != 0
-    return np.where(used.any(axis=1), codes.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+    length = np.zeros(len(codes), dtype=np.int64)
+    for start in range(0, len(codes), 256):
+        used = codes[start : start + 256] != 0
+        length[start : start + 256] = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+    return length

@@ -11,7 +11,7 @@ import pydantic
 
 from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import Settings, load_model_settings, settings_parser
-from utils.data import SPLITS, Split, read_split
+from utils.data import SPLITS, Split, StoredCodes, read_split, require_size, split_shape
 from utils.prediction import require_fit
 from utils.runtime import InputError, file_sha256, pick_device, root_path, shown
 
@@ -91,12 +91,19 @@ class Interpretation:
             raise InputError(f"layer: conv{layer} is not a layer of {self.name}, which has conv1 to conv{highest}")
 
 
-def joined(splits: dict[str, Split]) -> Split:
-    """Return the messages of several splits as one, in the order given, padded to the longest input."""
-    width = max(split.codes.shape[1] for split in splits.values())
-    codes = [np.pad(split.codes, ((0, 0), (0, width - split.codes.shape[1]))) for split in splits.values()]
+def joined(splits: dict[str, Split], codes: np.ndarray | StoredCodes | None = None) -> Split:
+    """Return the messages of several splits as one, in the order given, padded to the longest input.
+
+    Args:
+        splits: by their names.
+        codes: of all of them, where they are there already.
+    """
+    if codes is None:
+        width = max(split.codes.shape[1] for split in splits.values())
+        parts = [np.pad(split.codes, ((0, 0), (0, width - split.codes.shape[1]))) for split in splits.values()]
+        codes = np.concatenate(parts)
     return Split(
-        np.concatenate(codes),
+        codes,
         np.concatenate([split.label for split in splits.values()]),
         np.concatenate([split.length for split in splits.values()]),
         [name for split in splits.values() for name in split.id],
@@ -104,8 +111,33 @@ def joined(splits: dict[str, Split]) -> Split:
     )
 
 
-def open_interpretation(settings: InteractionSettings) -> Interpretation:
+def read_messages(dataset: Path, stored_codes: bool = False) -> tuple[dict[str, Split], Split]:
+    """Return the splits of a data set, and all their messages as one; both are of the same memory.
+
+    Args:
+        dataset: its path.
+        stored_codes: leave the codes in the file, for a step that reads a block of messages at a time.
+
+    Raises:
+        InputError: a split is missing or damaged, or all are too large for the memory.
+    """
+    shapes = {name: split_shape(dataset, name) for name in SPLITS}
+    rows, width = {name: n for name, (n, _) in shapes.items()}, max(length for _, length in shapes.values())
+    if stored_codes:
+        splits = {name: read_split(dataset, name, stored_codes=True) for name in SPLITS}
+        return splits, joined(splits, StoredCodes(dataset, rows, width))
+    require_size(sum(rows.values()), width, shown(dataset))
+    codes, first, splits = np.zeros((sum(rows.values()), width), dtype=np.uint8), 0, {}
+    for name, n in rows.items():
+        splits[name] = read_split(dataset, name, codes[first : first + n])
+        first += n
+    return splits, joined(splits, codes)
+
+
+def open_interpretation(settings: InteractionSettings, stored_codes: bool = False) -> Interpretation:
     """Load the model and its data set and check that they fit each other before anything is computed.
+
+    ``stored_codes`` leaves the codes of the messages in the file, for a step that reads a block of them at a time.
 
     Raises:
         InputError: a file is missing or damaged, a split is missing, or tracks or labels are others than the model's.
@@ -113,10 +145,10 @@ def open_interpretation(settings: InteractionSettings) -> Interpretation:
     model_settings = load_model_settings(settings.model)
     checkpoint = load_checkpoint(model_settings, pick_device(settings.device))
     dataset = root_path(model_settings.dataset)
-    splits = {name: read_split(dataset, name) for name in SPLITS}
+    splits, messages = read_messages(dataset, stored_codes)
     for name, split in splits.items():
         require_fit(checkpoint.model, split, f"{shown(dataset)}, {name} split", f"the checkpoint of {checkpoint.name}")
-    return Interpretation(settings, checkpoint, dataset, joined(splits), {key: len(one) for key, one in splits.items()})
+    return Interpretation(settings, checkpoint, dataset, messages, {key: len(one) for key, one in splits.items()})
 
 
 def layers_parser(doc: str | None) -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from utils.data import Split
+from utils.data import Split, parts_of_like_length
 from utils.model import Predictor
 from utils.runtime import InputError
 
@@ -41,15 +41,16 @@ def require_fit(model: Predictor, split: Split, where: str, checkpoint: str) -> 
 def predict(model: Predictor, split: Split, batch_size: int = 64) -> np.ndarray:
     """Return predictions float32 (n, targets), on the scale the model was trained on, in evaluation mode.
 
-    Messages of like length are read together, so that each batch costs the length of its messages.
+    Messages of like length are read together, so that each batch costs the length of its messages; the convolutions
+    read a batch in parts, whose feature maps take little memory.
     """
     device = next(model.parameters()).device
     y_hat = np.empty((len(split), model.head.out_features), dtype=np.float32)
     training = model.training
     model.eval()
     for rows in split.batches_by_length(batch_size):
-        X, longest = split.batch(rows, device)
-        y_hat[rows] = model(X, longest).cpu().numpy()
+        parts = parts_of_like_length(rows, split.length)
+        y_hat[np.concatenate(parts)] = model.predict_parts(split.batch(part, device) for part in parts).cpu().numpy()
     model.train(training)
     return y_hat
 

@@ -30,7 +30,7 @@ from utils.runtime import ROOT, InputError, atomic_path, fingerprint, one_at_a_t
 logger = logging.getLogger(__name__)
 
 SCANS = ROOT / "motif_contribution" / "maxact_from_trainSet"
-BLOCK_NUCLEOTIDES = 2**20  # of the messages whose scan is kept when a run is stopped
+BLOCK_NUCLEOTIDES = 2**20  # of the messages that are scanned at once; what is kept when a run is stopped
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,15 @@ def blocks_of_rows(length: np.ndarray, nucleotides: int) -> list[slice]:
     return [*blocks, slice(first, len(length))]
 
 
-def run_scan(work: Interpretation, layers: Sequence[int], overwrite: bool = False) -> None:
+def run_scan(work: Interpretation, layers: Sequence[int], overwrite: bool = False, rows: range | None = None) -> None:
     """Scan the data set for layers in one pass and write a file for each; a stopped scan goes on after its last block.
+
+    Args:
+        work: the model and the messages.
+        layers: counted from 1.
+        overwrite: also what is finished.
+        rows: scan the blocks of messages that begin in these rows, and leave it to a run without ``rows`` to write the
+            files, of the same bytes. Several processes may each do their rows at the same time.
 
     Raises:
         InputError: no training message is as long as a layer's receptive field.
@@ -168,33 +175,44 @@ def run_scan(work: Interpretation, layers: Sequence[int], overwrite: bool = Fals
     with contextlib.ExitStack() as locks:
         for layer in sorted(layers):
             lock = scan_path(work.name, layer).with_name(f".lock-conv{layer}")
-            locks.enter_context(one_at_a_time(lock, f"scan of conv{layer} of {work.name}"))
+            locks.enter_context(one_at_a_time(lock, f"scan of conv{layer} of {work.name}", part=rows is not None))
         waiting = [layer for layer in layers if overwrite or not is_finished(work, layer)]
         if waiting:
-            _scan(work, waiting, overwrite)
+            _scan(work, waiting, overwrite, rows)
         else:
             logger.info("the scans are there already; --overwrite computes them again")
-        for layer in layers:
+        for layer in layers if rows is None else ():
             for folder in scan_path(work.name, layer).parent.glob(f".part-conv{layer}-*"):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _scan(work: Interpretation, waiting: list[int], overwrite: bool) -> None:
-    """Scan the data set for layers that wait for it."""
+def part_folder(work: Interpretation, layer: int) -> Path:
+    """Return the folder of the blocks of a scan that is not finished."""
+    return scan_path(work.name, layer).with_name(f".part-conv{layer}-{scan_facts(work, layer)['settings']}")
+
+
+def block_name(rows: slice) -> str:
+    """Return the file name of a block."""
+    return f"rows_{rows.start}-{rows.stop}.npz"
+
+
+def _scan(work: Interpretation, waiting: list[int], overwrite: bool, begin: range | None) -> None:
+    """Scan the data set for layers that wait for it: all of it, or the blocks that begin in some rows."""
     model, messages = work.checkpoint.model, work.messages
-    parts = {
-        layer: scan_path(work.name, layer).with_name(f".part-conv{layer}-{scan_facts(work, layer)['settings']}")
-        for layer in waiting
-    }
+    parts = {layer: part_folder(work, layer) for layer in waiting}
     if overwrite:
         for folder in parts.values():
             shutil.rmtree(folder, ignore_errors=True)
     network = WindowNetwork(model, next(model.parameters()).device)
-    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {layer: [] for layer in waiting}
+    blocks = blocks_of_rows(messages.length, BLOCK_NUCLEOTIDES)
+    blocks = [rows for rows in blocks if begin is None or rows.start in begin]
+    total, shape = sum(int(messages.length[rows].sum()) for rows in blocks), (len(messages), model.channels)
+    kinds = (np.float32, np.int32) if begin is None else ()  # of maxima and starts
+    found = {layer: tuple(np.empty(shape, kind) for kind in kinds) for layer in waiting}
     label = f"scan conv{waiting[0]}" + (f" to conv{waiting[-1]}" if len(waiting) > 1 else "")
-    with tqdm(total=int(messages.length.sum()), desc=label, unit="nt", unit_scale=True, mininterval=0.5) as bar:
-        for rows in blocks_of_rows(messages.length, BLOCK_NUCLEOTIDES):
-            names = {layer: folder / f"rows_{rows.start}-{rows.stop}.npz" for layer, folder in parts.items()}
+    with tqdm(total=total, desc=label, unit="nt", unit_scale=True, mininterval=0.5) as bar:
+        for rows in blocks:
+            names = {layer: folder / block_name(rows) for layer, folder in parts.items()}
             shape = rows.stop - rows.start, model.channels
             known = {layer: block for layer, name in names.items() if (block := _stored_block(name, shape))}
             missing = [layer for layer in waiting if layer not in known]
@@ -203,10 +221,10 @@ def _scan(work: Interpretation, waiting: list[int], overwrite: bool) -> None:
                 if layer in new:
                     with atomic_path(names[layer]) as temporary, temporary.open("wb") as file:
                         np.savez(file, maximum=new[layer][0], start=new[layer][1])
-                found[layer].append(new.get(layer) or known[layer])
+                for whole, block in zip(found[layer], new.get(layer) or known[layer], strict=False):
+                    whole[rows] = block
             bar.update(int(messages.length[rows].sum()))
-    for layer, blocks in found.items():
-        maximum, start = (np.concatenate(one) for one in zip(*blocks, strict=True))
+    for layer, (maximum, start) in found.items() if begin is None else ():
         field, path = model.receptive_field(layer), scan_path(work.name, layer)
         write_scan(path, summarise(layer, field, maximum, start, work.rows["train"]), work)
         logger.info("wrote %s", shown(path))
@@ -224,10 +242,32 @@ def _stored_block(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
 
 def scan_command(doc: str | None, argv: list[str] | None) -> None:
     """Command line of the scan, the same in both stages."""
-    arguments = layers_parser(doc).parse_args(argv)
+    parser = layers_parser(doc)
+    parser.add_argument(
+        "--rows",
+        help="such as 0-1000 (half-open, counted from 0): only the blocks of messages that begin there; others may be "
+        "at work on the rest, and a last run without --rows writes the files",
+    )
+    arguments = parser.parse_args(argv)
 
     def start() -> None:
-        work = open_interpretation(load_settings(InteractionSettings, arguments.config, arguments.overrides))
-        run_scan(work, chosen_layers(work, arguments.first, arguments.last), arguments.overwrite)
+        settings = load_settings(InteractionSettings, arguments.config, arguments.overrides)
+        work = open_interpretation(settings, stored_codes=True)
+        rows = chosen_rows(arguments.rows, len(work.messages)) if arguments.rows else None
+        if rows and arguments.overwrite:
+            raise InputError("--rows: a part of a scan does not overwrite it; leave out --overwrite or --rows")
+        run_scan(work, chosen_layers(work, arguments.first, arguments.last), arguments.overwrite, rows)
 
     run_script(start)
+
+
+def chosen_rows(text: str, messages: int) -> range:
+    """Return the rows of a range such as ``0-1000``, half-open and counted from 0.
+
+    Raises:
+        InputError: no such range, or none of these messages.
+    """
+    first, dash, end = text.partition("-")
+    if not (dash and first.isdecimal() and end.isdecimal() and int(first) < int(end) <= messages):
+        raise InputError(f"--rows: '{text}' is no range within 0-{messages} (half-open, counted from 0)")
+    return range(int(first), int(end))

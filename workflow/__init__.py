@@ -1,0 +1,1 @@
+"""The stages in shards, on one machine or many: see Snakefile."""

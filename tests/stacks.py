@@ -1,0 +1,88 @@
+"""Random stacks of convolutions for the tests, and networks of known design: DeepSEA's, Basset's, one of known motifs."""
+
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+
+class Residual(nn.Module):
+    """A block whose output is added to its input, cropped where the block shortens it."""
+
+    def __init__(self, block: nn.Module, crop: int) -> None:
+        super().__init__()
+        self.block, self.crop = block, crop
+
+    def forward(self, x):
+        return x[:, :, self.crop : -self.crop or None] + self.block(x)
+
+
+class ChannelLayerNorm(nn.Module):
+    """LayerNorm over channels, by way of the order of axes that it needs."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, x):
+        return self.norm(x.transpose(1, 2)).permute(0, 2, 1)
+
+
+def randomised(module: nn.Module, seed: int) -> nn.Module:
+    """Return a module in evaluation mode, all of its numbers drawn at random, in double precision."""
+    module = module.double().eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    for key, value in module.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.randn(value.shape, generator=generator, dtype=value.dtype))
+            if key.endswith("running_var"):
+                value.abs_().add_(0.1)
+    return module
+
+
+@st.composite
+def convolution(draw, channels: int, strided: bool = True) -> tuple[nn.Conv1d, int]:
+    """Return a convolution of a map with so many channels, and how many it gives."""
+    groups = draw(st.sampled_from([1, 1, 2] if channels % 2 == 0 else [1]))
+    out = draw(st.sampled_from([2, 4, 6]))
+    width, dilation = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    stride = draw(st.integers(1, 3)) if strided else 1
+    padding = draw(st.integers(0, 4))
+    return nn.Conv1d(channels, out, width, stride, padding, dilation, groups, bias=draw(st.booleans())), out
+
+
+@st.composite
+def between(draw, channels: int) -> list[nn.Module]:
+    """Return what stands between two convolutions: normalisation, activation, pool, dropout, in any order."""
+    norm = draw(st.sampled_from([nn.BatchNorm1d, ChannelLayerNorm, lambda channels: nn.Identity()]))(channels)
+    activation = draw(st.sampled_from([nn.ReLU(inplace=True), nn.GELU(), nn.Tanh(), nn.ELU(), nn.PReLU(), nn.Sigmoid()]))
+    width, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    padding = draw(st.integers(0, width // 2))
+    pools = [
+        nn.MaxPool1d(width, stride, padding, dilation=draw(st.integers(1, 2)), ceil_mode=draw(st.booleans())),
+        nn.AvgPool1d(width, stride, padding, ceil_mode=draw(st.booleans()), count_include_pad=draw(st.booleans())),
+        nn.Identity(),
+    ]
+    return draw(st.permutations([norm, activation, draw(st.sampled_from(pools)), nn.Dropout(0.5)]))
+
+
+@st.composite
+def residual(draw, channels: int) -> Residual:
+    """Return a block that is added to what it reads; it keeps the positions, or loses some at both ends."""
+    width, dilation = draw(st.sampled_from([1, 3, 5])), draw(st.integers(1, 2))
+    reach = dilation * (width - 1) // 2
+    crop = draw(st.sampled_from([0, reach]))
+    inside = [nn.BatchNorm1d(channels), nn.ReLU(), nn.Conv1d(channels, channels, width, 1, reach - crop, dilation)]
+    return Residual(nn.Sequential(*inside), crop)
+
+
+@st.composite
+def networks(draw) -> nn.Module:
+    """Return a random stack of one to four convolutions with a dense layer on top of a mean over positions."""
+    channels, modules = 4, []
+    for _ in range(draw(st.integers(1, 3))):
+        new, channels = draw(convolution(channels))
+        modules += [new, *draw(between(channels))]
+        if draw(st.booleans()):
+            modules.append(draw(residual(channels)))
+    network = nn.Sequential(*modules, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(channels, 1))
+    return randomised(network, draw(st.integers(0, 2**16)))

@@ -25,7 +25,6 @@ from motif_contribution.fired_motif import fired_motifs
 from motif_contribution.page import contribution_page
 from motif_contribution.predictions import predictions
 from motif_contribution.volcano import volcano_plot
-from utils.activation import WindowNetwork
 from utils.config import load_settings
 from utils.interpretation_settings import (
     InteractionSettings,
@@ -37,6 +36,7 @@ from utils.interpretation_settings import (
 from utils.neuron_motif import neuron_motifs
 from utils.runtime import atomic_path, one_at_a_time, root_path, run_script, shown, write_text
 from utils.scan import Scan, is_finished, read_scan
+from utils.stack_network import window_network
 from utils.statistics import q_values
 
 logger = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
     chosen = table[table["default"]]
     plot = RESULTS / f"{name}_volcano.png"
     volcano_plot(plot, chosen, f"{name}: contribution of neurons", settings)
-    network = WindowNetwork(work.checkpoint.model, next(work.checkpoint.model.parameters()).device)
+    network = window_network(work.checkpoint.model, next(work.checkpoint.model.parameters()).device)
     folder = root_path(settings.motifs) / name
     motifs = []
     for layer, neurons in wide.groupby("layer"):  # as sorted as the table

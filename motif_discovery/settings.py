@@ -37,6 +37,7 @@ from utils.config import (
 from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device, root_path
 from utils.scan import scan_path, stored_settings
+from utils.stack_network import StackNetwork, window_network
 
 HERE = Path(__file__).resolve().parent
 SAMPLER_VERSIONS = {
@@ -82,7 +83,7 @@ class Discovery:
     settings: DiscoverySettings
     layer: int
     checkpoint: Checkpoint
-    network: WindowNetwork
+    network: WindowNetwork | StackNetwork
     method: str = NEURONMOTIF
 
     @property
@@ -101,7 +102,7 @@ class Discovery:
     def neurons(self) -> range:
         """All neurons of the layer, counted from 1."""
         model = self.network.model
-        return range(1, (model.head.out_features if self.layer == OUTPUT else model.channels) + 1)
+        return range(1, (model.targets if self.layer == OUTPUT else model.channels_of(self.layer)) + 1)
 
     @property
     def context(self) -> str:
@@ -230,12 +231,12 @@ def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURON
     """
     require_method(method)
     checkpoint = load_checkpoint(load_model_settings(settings.model))
-    highest = checkpoint.model.num_layers + 1
+    highest = checkpoint.model.layers
     if method == MODISCO_OUTPUT:
         layer = OUTPUT
     elif not 1 <= layer <= highest:
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
-    network = WindowNetwork(checkpoint.model, pick_device(settings.device))
+    network = window_network(checkpoint.model, pick_device(settings.device))
     discovery = Discovery(settings, layer, checkpoint, network, method)
     if layer != OUTPUT and discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
         raise InputError(
@@ -288,5 +289,5 @@ def parse_step(doc: str | None, argv: list[str] | None, methods: bool = False) -
     discovery = open_discovery(settings, layer, method)
     if discovery.layer == OUTPUT:
         return discovery, list(discovery.neurons), arguments.overwrite
-    neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels)
+    neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels_of(layer))
     return discovery, neurons, arguments.overwrite

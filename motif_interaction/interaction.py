@@ -184,7 +184,7 @@ def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -
 def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measured]]:
     """Return the finished pairs of the other neurons of the layer: runs over parts of it give the table of all."""
     found: dict[int, list[Measured]] = {}
-    for neuron in range(1, layer.model.channels + 1):
+    for neuron in range(1, layer.model.channels_of(layer.layer) + 1):
         if neuron not in neurons:
             try:
                 done = [layer.finished(neuron, pair) for pair in layer.pairs(neuron)]
@@ -197,9 +197,10 @@ def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measu
 def run(work: Interpretation, layer_number: int, first: int, last: int, overwrite: bool = False) -> None:
     """Measure the pairs of neurons ``first`` to ``last`` (half-open, counted from 0) and write table and map."""
     layer = Layer(work, layer_number)
-    if not 0 <= first < last <= layer.model.channels:
+    channels = layer.model.channels_of(layer_number)
+    if not 0 <= first < last <= channels:
         raise InputError(
-            f"neurons: {first} to {last} is no range within 0 to {layer.model.channels} (half-open, counted from 0)"
+            f"neurons: {first} to {last} is no range within 0 to {channels} (half-open, counted from 0)"
         )
     neurons = list(range(first + 1, last + 1))
     measured = measure_neurons(layer, neurons, overwrite)

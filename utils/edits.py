@@ -205,7 +205,7 @@ def predict_edits(
     """
     device = next(model.parameters()).device
     edits, draws, _ = bases.shape
-    targets = model.head.out_features
+    targets = model.targets
     intact = np.empty((edits, targets), dtype=np.float32)
     edited = np.empty((edits, draws, targets), dtype=np.float32)
     order = np.argsort(row, kind="stable")

@@ -111,6 +111,24 @@ class Predictor(nn.Module):
             raise ValueError(f"layer {layer} is outside 1 to {self.num_layers + 1}")
         return self.conv1 if layer == 1 else self.conv_layers[layer - 2]
 
+    @property
+    def layers(self) -> int:
+        """Convolutions, counted from 1 (see ``utils.geometry``)."""
+        return self.num_layers + 1
+
+    @property
+    def targets(self) -> int:
+        """Predicted properties."""
+        return self.head.out_features
+
+    def channels_of(self, layer: int) -> int:
+        """Return the neurons of a layer."""
+        return self.convolution(layer).out_channels
+
+    def pool_width(self, layer: int) -> int:
+        """Return over how many positions of a layer the max-pool above it reaches."""
+        return 1 if layer == 1 else 2
+
     def stride(self, layer: int) -> int:
         """Return the distance, in nucleotides, between neighbouring positions of a layer's convolution."""
         return 2 ** max(0, layer - 2)

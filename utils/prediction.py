@@ -29,7 +29,7 @@ def require_fit(model: Predictor, split: Split, where: str, checkpoint: str) -> 
     """
     for what, there, expected in (
         ("tracks", split.tracks, model.in_channels),
-        ("labels a message", split.label.shape[1], model.head.out_features),
+        ("labels a message", split.label.shape[1], model.targets),
     ):
         if there != expected:
             raise InputError(
@@ -44,7 +44,7 @@ def predict(model: Predictor, split: Split, batch_size: int = 64) -> np.ndarray:
     Messages of like length are read together, so that each batch costs the length of its messages.
     """
     device = next(model.parameters()).device
-    y_hat = np.empty((len(split), model.head.out_features), dtype=np.float32)
+    y_hat = np.empty((len(split), model.targets), dtype=np.float32)
     training = model.training
     model.eval()
     for rows in split.batches_by_length(batch_size):

@@ -43,7 +43,9 @@ def is_possible(model: Predictor, layer: int) -> bool:
 
     conv1 has none, its sequences are few.
     """
-    return isinstance(model, Predictor) and layer > 1 and 2 * model.stride(layer) <= word_length(model, layer) <= LONGEST_WORD
+    if not isinstance(model, Predictor) or layer == 1:
+        return False
+    return 2 * model.stride(layer) <= word_length(model, layer) <= LONGEST_WORD
 
 
 @dataclass(frozen=True)

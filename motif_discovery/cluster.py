@@ -13,7 +13,7 @@ def demixed(discovery: Discovery, neuron: int, sample: Sample) -> list[Part]:
     """Return the parts of the sample of a neuron (counted from 1), by the way that the settings choose."""
     settings = discovery.settings
     given = discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation
-    chosen = settings.model_dump(include={"clusters", "fit_samples", "weight_power", "seed"})
+    chosen = settings.model_dump(include={"fit_samples", "weight_power", "seed"}) | {"clusters": discovery.clusters}
     if settings.demixing == "fixed":
         return demix(*given, **chosen)
     return demix_adaptively(*given, most=settings.demixing_samples, **chosen)

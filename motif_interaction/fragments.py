@@ -16,8 +16,8 @@ from tqdm import tqdm
 from motif_interaction.files import fragment_key, fragment_path, neuron_name, stored_key, write_fragments
 from utils.config import load_settings, parse_layer, parse_range, settings_parser
 from utils.dense_scan import bases_of_codes
-from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.geometry import Geometry
+from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.runtime import run_script, shown
 from utils.scan import Scan, read_scan
 from utils.stack_network import window_network

@@ -199,9 +199,7 @@ def run(work: Interpretation, layer_number: int, first: int, last: int, overwrit
     layer = Layer(work, layer_number)
     channels = layer.model.channels_of(layer_number)
     if not 0 <= first < last <= channels:
-        raise InputError(
-            f"neurons: {first} to {last} is no range within 0 to {channels} (half-open, counted from 0)"
-        )
+        raise InputError(f"neurons: {first} to {last} is no range within 0 to {channels} (half-open, counted from 0)")
     neurons = list(range(first + 1, last + 1))
     measured = measure_neurons(layer, neurons, overwrite)
     path = stats_path(work, layer_number)

@@ -108,7 +108,7 @@ def write_fragments(work: Work, messages: Messages, folder: Path, cache: Path, l
 
     They are read again only when one of the stage's files has changed.
     """
-    paths = {neuron: work.fragments(layer, neuron) for neuron in range(1, work.channels + 1)}
+    paths = {neuron: work.fragments(layer, neuron) for neuron in range(1, work.channels_of(layer) + 1)}
     if not any(path.is_file() for path in paths.values()):
         return None
     name, field = f"fragments/conv{layer}.bed", work.checkpoint.model.receptive_field(layer)

@@ -145,8 +145,9 @@ def read_firing(
         made_of = read_arrays(path, {}, {"checkpoint_sha256": str, "dataset_sha256": str})
         if list(made_of.values()) != [work.checkpoint.sha256, work.dataset_sha256]:
             return f"{shown(path)}: of another checkpoint or data set; scan again", []
-        each = (len(messages.length), work.channels)
-        shapes = {"message_maximum": each, "message_start": each, "neuron_maximum": (work.channels,)}
+        channels = work.channels_of(layer)
+        each = (len(messages.length), channels)
+        shapes = {"message_maximum": each, "message_start": each, "neuron_maximum": (channels,)}
         highest, start, of_neuron = read_arrays(path, shapes).values()
     except Damaged as error:
         return f"{shown(path)}: damaged ({error}); scan again", []

@@ -75,8 +75,8 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
     found.notes += [note] if note else []
     found.thresholds = read_thresholds(work) if found.contributions else {}
     network = window_network(work.checkpoint.model)
-    neurons = range(1, work.channels + 1)
     for layer in tqdm(work.layers, desc="reading layers", mininterval=0.5, disable=None):
+        neurons = range(1, work.channels_of(layer) + 1)
         names = {neuron: neuron_name(layer, neuron) for neuron in neurons}
         facts = {neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons}
         pairs, notes = read_pairs(work, layer)

@@ -1,4 +1,4 @@
-"""Random stacks of convolutions for the tests, and networks of known design: DeepSEA's, Basset's, one of known motifs."""
+"""Random stacks of convolutions , and networks of known design, for the tests."""
 
 import torch
 from hypothesis import strategies as st
@@ -54,7 +54,8 @@ def convolution(draw, channels: int, strided: bool = True) -> tuple[nn.Conv1d, i
 def between(draw, channels: int) -> list[nn.Module]:
     """Return what stands between two convolutions: normalisation, activation, pool, dropout, in any order."""
     norm = draw(st.sampled_from([nn.BatchNorm1d, ChannelLayerNorm, lambda channels: nn.Identity()]))(channels)
-    activation = draw(st.sampled_from([nn.ReLU(inplace=True), nn.GELU(), nn.Tanh(), nn.ELU(), nn.PReLU(), nn.Sigmoid()]))
+    activations = [nn.ReLU(inplace=True), nn.GELU(), nn.Tanh(), nn.ELU(), nn.PReLU(), nn.Sigmoid()]
+    activation = draw(st.sampled_from(activations))
     width, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     padding = draw(st.integers(0, width // 2))
     pools = [

@@ -27,6 +27,12 @@ class Geometry(Protocol):
     def stride(self, layer: int) -> int:
         """Return the distance, in nucleotides, between neighbouring positions of a layer."""
 
+    def reads_length(self, length: int) -> bool:
+        """Return whether inputs of a length are long enough."""
+
+    def reads_tracks(self, tracks: int) -> bool:
+        """Return whether a data set with so many tracks has those of the network."""
+
     def pool_width(self, layer: int) -> int:
         """Return over how many positions of a layer the pools reach that lie above it, below the next layer."""
 

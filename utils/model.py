@@ -129,6 +129,14 @@ class Predictor(nn.Module):
         """Return over how many positions of a layer the max-pool above it reaches."""
         return 1 if layer == 1 else 2
 
+    def reads_length(self, length: int) -> bool:
+        """Return whether inputs of a length are long enough for the last max-pool."""
+        return self.map_length(length, self.layers) >= 2
+
+    def reads_tracks(self, tracks: int) -> bool:
+        """Return whether a data set with so many tracks has those of the network."""
+        return tracks == self.in_channels
+
     def stride(self, layer: int) -> int:
         """Return the distance, in nucleotides, between neighbouring positions of a layer's convolution."""
         return 2 ** max(0, layer - 2)

@@ -72,6 +72,14 @@ class OwnNetwork(nn.Module):
         """Return over how many positions of a layer the pools above it reach, below the next one."""
         return self.stack.pool_width(layer)
 
+    def reads_length(self, length: int) -> bool:
+        """Return whether inputs of a length can be long enough; what else it needs ``forward`` says."""
+        return length > 0
+
+    def reads_tracks(self, tracks: int) -> bool:
+        """Return whether a data set has the tracks of the network, or some of them: the others are held at zero."""
+        return tracks <= self.in_channels
+
     def forward(self, X: torch.Tensor, longest: int | None = None) -> torch.Tensor:
         """Return predictions (batch, targets) of (batch, tracks, length); tracks that are not given are zero.
 

@@ -71,7 +71,8 @@ def run_layer(
         found = source(neuron)
         parts = parts_of(discovery, neuron, found)
         field = discovery.receptive_field
-        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, found, field, discovery.motif_key)
+        last = field, discovery.motif_key, discovery.alphabet
+        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, found, *last)
     match.run(discovery, neurons, overwrite)
     report.run(discovery, neurons, overwrite)
     logger.info("open %s", shown(discovery.report_path()))

@@ -28,8 +28,8 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
         if stored_key(path) != discovery.sample_key:
             raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
         parts = demixed(discovery, neuron, sample)
-        field = discovery.receptive_field
-        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, field, discovery.motif_key)
+        last = discovery.receptive_field, discovery.motif_key, discovery.alphabet
+        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, *last)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -86,6 +86,7 @@ class NeuronPage:
         context: a sentence on what the windows are.
         settings: hash of the settings, kept in the page so that an outdated page can be told.
         bin_population: sequences that exist in each bin, int (20,), where all were evaluated; else None.
+        alphabet: RNA, or DNA, whose words and logos have T.
     """
 
     model: str
@@ -102,6 +103,7 @@ class NeuronPage:
     context: str
     settings: str
     bin_population: np.ndarray | None = None
+    alphabet: str = "RNA"
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,16 @@ class Discovery:
         return range(1, (model.targets if self.layer == OUTPUT else model.channels_of(self.layer)) + 1)
 
     @property
+    def alphabet(self) -> str:
+        """How words are written: RNA or DNA."""
+        return self.checkpoint.model.alphabet
+
+    @property
+    def both_strands(self) -> bool:
+        """Whether motifs are compared with databases on both strands."""
+        return self.checkpoint.model.reverse_complement
+
+    @property
     def context(self) -> str:
         """The method, and what the windows stand for in the trained model."""
         if self.layer == OUTPUT:

@@ -12,7 +12,7 @@ from utils.hdf5 import Damaged, read_arrays
 from utils.motif import iupac_consensus
 from utils.motif_places import best_places
 from utils.runtime import InputError, shown
-from utils.sequence import IUPAC, decode
+from utils.sequence import IUPAC, decode, spelled
 
 CODON_TRACK = 4  # bit of the first base of each codon
 HISTOGRAM = 20  # bins of the relative position
@@ -185,7 +185,7 @@ def read_firing(
                     "length": int(messages.length[row]),
                     "share": float(highest[row, neuron]) / top,
                     "region": _region(messages, row, int(start[row, neuron]) + field // 2),
-                    "pieces": pieces(decode(own), place),
+                    "pieces": [[kind, spelled(text, work.alphabet)] for kind, text in pieces(decode(own), place)],
                     "part": place[0] if place else "",
                 }
             )

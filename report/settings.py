@@ -73,6 +73,11 @@ class Work:
         """Convolutions of the network, counted from 1."""
         return range(1, self.checkpoint.model.layers + 1)
 
+    @property
+    def alphabet(self) -> str:
+        """How words are written: RNA or DNA."""
+        return self.checkpoint.model.alphabet
+
     def channels_of(self, layer: int) -> int:
         """Return the neurons of a layer."""
         return self.checkpoint.model.channels_of(layer)

@@ -73,6 +73,7 @@ class Written(nn.Module):
 
     def forward(self, X, mask=None):
         x = self.causal(X)
+        F.elu_(x)  # overwritten: what follows reads the new values
         y = F.relu_(self.normed(x) * self.scale + x)
         y = self.norm(y.unsqueeze(2)).squeeze(2)
         y = y + self.mix(y.transpose(1, 2)).swapaxes(1, 2).tanh_()
@@ -106,12 +107,13 @@ def between(draw, channels: int, smooth: bool = False) -> list[nn.Module]:
 
 
 @st.composite
-def residual(draw, channels: int) -> Residual:
+def residual(draw, channels: int, smooth: bool = False) -> Residual:
     """Return a block that is added to what it reads; it keeps the positions, or loses some at both ends."""
     width, dilation = draw(st.sampled_from([1, 3, 5])), draw(st.integers(1, 2))
     reach = dilation * (width - 1) // 2
     crop = draw(st.sampled_from([0, reach]))
-    inside = [nn.BatchNorm1d(channels), nn.ReLU(), nn.Conv1d(channels, channels, width, 1, reach - crop, dilation)]
+    activation = nn.Softsign() if smooth else nn.ReLU()
+    inside = [nn.BatchNorm1d(channels), activation, nn.Conv1d(channels, channels, width, 1, reach - crop, dilation)]
     return Residual(nn.Sequential(*inside), crop)
 
 
@@ -123,6 +125,6 @@ def networks(draw, smooth: bool = False) -> nn.Module:
         new, channels = draw(convolution(channels))
         modules += [new, *draw(between(channels, smooth))]
         if draw(st.booleans()):
-            modules.append(draw(residual(channels)))
+            modules.append(draw(residual(channels, smooth)))
     network = nn.Sequential(*modules, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(channels, 1))
     return randomised(network, draw(st.integers(0, 2**16)))

@@ -1,5 +1,6 @@
 """Networks of the user's: loading, what cannot be read, known designs, and the stages on them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from utils.data import Split
 from utils.dense_scan import scan_messages
 from utils.edits import predict_edits
 from utils.geometry import clusters_above
+from utils.motif import Motif, read_meme, write_meme
 from utils.prediction import predict, require_fit
 from utils.runtime import InputError
-from utils.sequence import N, decode
+from utils.sequence import N, decode, iupac_ppm
 from utils.stack_network import StackNetwork, window_network
 
 FILE = own_networks.__file__
@@ -303,3 +305,33 @@ def test_the_predictor_keeps_its_published_clusters():
 
     model = seeded_model(3, 4)
     assert [clusters_above(model, layer) for layer in range(1, model.layers + 1)] == [4, 4, 4, 4]
+
+
+# -- DNA ------------------------------------------------------------------------------------------------------------
+
+
+def test_dna_is_written_with_t_on_both_strands(described, tmp_path, monkeypatch):
+    """Trap 10: reverse complements of the database are compared for DNA, where the config says so, and only there."""
+    monkeypatch.setattr(settings, "HERE", tmp_path / "results")
+    random = np.random.default_rng(0)
+    words = ["".join("ACGU"[base] for base in random.integers(4, size=9)) for _ in range(80)]
+    write_meme(tmp_path / "db.meme", [Motif(one, "", iupac_ppm(one)) for one in words])
+    shown = {}
+    for alphabet, both in (("RNA", False), ("DNA", False), ("DNA", True)):
+        model = described(TwoWords(), alphabet=alphabet, reverse_complement=both)
+        chosen = settings.DiscoverySettings(model=str(model), motif_database=str(tmp_path / "db.meme"))
+        discovery = settings.open_discovery(chosen, 2)
+        for step in (sample, cluster, match, report):
+            step.run(discovery, [1], quiet=True)
+        shown[alphabet, both] = files.read_matches(discovery.match_path(1))
+        letter, absent = ("T", "U") if alphabet == "DNA" else ("U", "T")
+        meme = discovery.motif_path(1, ".meme").read_text()
+        assert f"ALPHABET= ACG{letter}" in meme
+        assert read_meme(discovery.motif_path(1, ".meme"))
+        words = re.findall(r"<code>([A-Z]+)</code>", discovery.report_path(1).read_text())
+        assert any(f"{letter}G{letter}AA" in word for word in words)
+        assert not any(absent in word for word in words)
+        assert not shown[alphabet, both]["Query_consensus"].str.contains(absent).any()
+        assert ('"alphabet":"DNA"' in discovery.report_path(1).read_text()) == (alphabet == "DNA")
+    assert set(shown["DNA", True]["Orientation"]) == {"+", "-"}
+    assert set(shown["DNA", False]["Orientation"]) == set(shown["RNA", False]["Orientation"]) == {"+"}

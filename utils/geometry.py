@@ -11,12 +11,16 @@ class Geometry(Protocol):
         in_channels: tracks of the input; the first four are the bases.
         targets: predicted properties.
         padding: widest padding of the convolutions and pools; 0 without any.
+        alphabet: ``RNA`` or ``DNA``: how its words are written.
+        reverse_complement: whether its motifs are compared with databases on both strands.
     """
 
     layers: int
     in_channels: int
     targets: int
     padding: int
+    alphabet: str
+    reverse_complement: bool
 
     def channels_of(self, layer: int) -> int:
         """Return the neurons of a layer."""

@@ -65,6 +65,8 @@ class Predictor(nn.Module):
             ``first``: it reads 3' to 5' and its state at the 5' end is used (Saluki).
     """
 
+    alphabet, reverse_complement = "RNA", False  # see utils.geometry
+
     def __init__(
         self,
         num_layers: int,

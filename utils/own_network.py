@@ -41,6 +41,7 @@ class OwnNetwork(nn.Module):
         self.module = module.eval().requires_grad_(False)
         self.label = settings.network
         self.in_channels, self.targets = settings.tracks, settings.targets
+        self.alphabet, self.reverse_complement = settings.alphabet, settings.reverse_complement
         self.stack = read_stack(self.module, tuple(settings.layers), settings.tracks)
         first = next((one for one in self.module.parameters() if one.is_floating_point()), torch.zeros(0))
         self.dtype = first.dtype
@@ -253,8 +254,8 @@ def load_state(module: nn.Module, state: dict[str, torch.Tensor], prefix: str) -
 
 
 def identity(settings: OwnModelSettings, weights: str, code: str) -> str:
-    """Return the SHA-256 of all that decides what a network computes: weights, code, arguments, layers and tracks."""
-    facts = settings.model_dump(include={"arguments", "prefix", "layers", "tracks"})
+    """Return the SHA-256 of all that decides results: weights, code, class, and every setting of how it is read."""
+    facts = settings.model_dump(exclude={"name", "checkpoint", "dataset", "network"})
     facts["class"] = settings.network.rpartition(":")[2]
     text = json.dumps({"weights": weights, "code": code, **facts}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

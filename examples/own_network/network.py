@@ -1,4 +1,4 @@
-"""A small network of one's own: two convolutions with a pool of width 3 between them, and the maximum over positions."""
+"""A small network of one's own: two convolutions, a pool of width 3 between them, the maximum over positions."""
 
 from torch import Tensor, nn
 

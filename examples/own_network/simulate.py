@@ -1,7 +1,7 @@
 """Simulates a data set whose motif is known: data/own_network.fa and data/own_network.csv.
 
-3,000 sequences of 80 to 120 nt; half of them hold UGUANAUA, the site of Pumilio proteins, somewhere. The label is 1 with
-it and 0 without, and noise. The same seed gives the same files.
+3,000 sequences of 80 to 120 nt; half of them hold UGUANAUA, the site of Pumilio proteins, somewhere. The label is 1
+with it and 0 without, and noise. The same seed gives the same files.
 """
 
 from pathlib import Path

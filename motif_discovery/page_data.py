@@ -21,6 +21,7 @@ class Match:
         target_consensus: of the database motif.
         offset: column of the target at which the segment starts (Tomtom's Optimal_offset); may be negative.
         overlap: columns compared.
+        strand: ``-`` where it is the reverse complement of the database motif.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Match:
     target_consensus: str
     offset: int
     overlap: int
+    strand: str = "+"
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,7 @@ def _matches(page: NeuronPage, part: PartRow) -> str:
 
 def _match(match: Match, significant: bool) -> str:
     alt = f" <i>{escape(match.alt)}</i>" if match.alt else ""
+    alt += ' <i class="nearest">other strand</i>' if match.strand == "-" else ""
     nearest = "" if significant else '<i class="nearest">nearest:</i> '
     return (
         f'<li><span>{nearest}{escape(match.target)}{alt}</span><span class="value">'

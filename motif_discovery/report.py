@@ -47,6 +47,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
                 target_consensus=row["Target_consensus"],
                 offset=row["Optimal_offset"],
                 overlap=row["Overlap"],
+                strand=row["Orientation"],
             )
             for motif, (start, end) in found
             for row in of_query.get(motif.name, [])

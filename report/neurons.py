@@ -156,6 +156,7 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
             "offset": row["Optimal_offset"],
             "own": row["Query_consensus"],
             "its": row["Target_consensus"],
+            "strand": row["Orientation"],
         }
         found.setdefault(row["Query_ID"], []).append(match)
     return {name: sorted(rows, key=lambda row: (row["q"], row["p"])) for name, rows in found.items()}

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,6 +124,9 @@ def when(paths: list[Path]) -> str:
 
 def evaluation_command(work: Work, label: str) -> str:
     """Return the command that evaluates the model."""
+    if isinstance(work.checkpoint.model, OwnNetwork):  # what the config says beside the model is of training
+        model = shlex.quote(f"model={work.named}")
+        return f"python -m half_life.evaluate --config configs/training/hl_predictor.yaml {model}"
     stage = "mrl" if "ribosome" in label else "half_life"
     checkpoint = work.model.checkpoint if isinstance(work.model.checkpoint, str) else work.model.checkpoint[0]
     return f"bash {stage}/run_test.sh configs/training/{work.name}.yaml {checkpoint}"

@@ -210,6 +210,6 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
         key = ".".join(map(str, problem["loc"]))
         raise InputError(f"{shown(files['interpreting'])}: key '{key}': {problem['msg'].lower()}") from None
     configs = {one: shown(file) for one, file in files.items()}
-    own = path.stem if path.parent == ROOT / "configs" / "models" else path
+    own = path.stem if path.parent == ROOT / "configs" / "models" else shown(path)
     named = str(content.get("model", own))
     return Work(model, discovery, interaction, configs, given, load_checkpoint(model), named, root)

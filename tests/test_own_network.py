@@ -334,4 +334,16 @@ def test_dna_is_written_with_t_on_both_strands(described, tmp_path, monkeypatch)
         assert not shown[alphabet, both]["Query_consensus"].str.contains(absent).any()
         assert ('"alphabet":"DNA"' in discovery.report_path(1).read_text()) == (alphabet == "DNA")
     assert set(shown["DNA", True]["Orientation"]) == {"+", "-"}
+    assert "other strand" in discovery.report_path(1).read_text()
     assert set(shown["DNA", False]["Orientation"]) == set(shown["RNA", False]["Orientation"]) == {"+"}
+
+
+def test_training_is_left_to_its_own_script(described, tmp_path, capsys):
+    from half_life import train
+
+    path = tmp_path / "training.yaml"
+    path.write_text(yaml.safe_dump({"model": str(described("TwoWords"))}))
+    with pytest.raises(SystemExit) as raised:
+        train.main(["--config", str(path)])
+    assert raised.value.code == 2
+    assert "its own script" in capsys.readouterr().err

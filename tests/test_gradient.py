@@ -136,12 +136,12 @@ def test_tilted_bases_have_the_expected_effect():
 
 
 def test_the_setting_chooses_it(tmp_path):
-    save_checkpoint(tmp_path / "toy.pth", seeded_model(2, 4, channels=8), {})
+    save_checkpoint(tmp_path / "toy.pth", seeded_model(3, 4, channels=8), {})
     (tmp_path / "toy.yaml").write_text(f"name: toy\ncheckpoint: {tmp_path}/toy.pth\ndataset: none.h5\n")
     chosen = {}
     for name in ("auto", "genetic", "gradient"):
         settings = DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu", sampler=name)
-        chosen[name] = open_discovery(settings, 3)
+        chosen[name] = open_discovery(settings, 4)  # conv3 is drawn by boltzmann
     for name, kind in (("auto", GradientSampler), ("gradient", GradientSampler), ("genetic", GeneticSampler)):
         assert isinstance(chosen_sampler(chosen[name]), kind)
     assert chosen["auto"].sample_key == chosen["gradient"].sample_key != chosen["genetic"].sample_key

@@ -12,7 +12,7 @@ from utils.own_network import OwnNetwork
 from utils.sequence import N, one_hot
 from utils.stack import Range
 
-VALUES_AT_ONCE = 2**21  # of the widest map of a batch of windows: 8 MiB
+VALUES_AT_ONCE = 2**21  # of a batch of windows, as if the widest map had a position for every nucleotide: 8 MiB
 
 
 def window_network(model: Geometry, device: torch.device | str = "cpu") -> "WindowNetwork | StackNetwork":
@@ -67,7 +67,7 @@ class StackNetwork:
         return self.stack.field(owner)[0], self.stack.positions(layer, owner)
 
     def _maps(self, indices: torch.Tensor, layers: list[int]) -> dict[int, torch.Tensor]:
-        """Return the maps (n, channels, positions) of layers on windows (differentiable with respect to nothing)."""
+        """Return the maps (n, channels, positions) of layers on windows, all in one pass."""
         read = {layer: self._read(indices.shape[1], layer) for layer in layers}
         numbers = {layer: self.stack.layers[layer - 1].map for layer in layers}
         wanted = {numbers[layer]: positions for layer, (_, positions) in read.items()}

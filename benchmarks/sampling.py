@@ -247,7 +247,7 @@ def main(argv: list[str] | None = None) -> None:
         if arguments.neuron_seconds is not None and arguments.neuron_seconds <= 0:
             raise InputError("--neuron-seconds: give a number above 0")
         discovery = open_discovery(load_settings(DiscoverySettings, arguments.config), layer)
-        neurons = parse_range(arguments.neurons, discovery.network.model.channels)
+        neurons = parse_range(arguments.neurons, discovery.network.model.channels_of(discovery.layer))
         runs = compare(discovery, neurons, arguments.against, arguments.neuron_seconds)
         quota = discovery.quota
         print("\n".join(main_table(runs, discovery.model_name, arguments.against, layer, quota)))

@@ -34,7 +34,7 @@ def write_results(opened: Discovery, parts: int) -> None:
     """Write motifs and matches of all neurons of all layers."""
     random = np.random.default_rng(1)
     targets = [motif.name for motif in opened.database]
-    for layer in range(1, opened.network.model.num_layers + 2):
+    for layer in range(1, opened.network.model.layers + 1):
         one = Discovery(opened.settings, layer, opened.checkpoint, opened.network)
         field = one.receptive_field
         sample = Sample(np.zeros((0, field), dtype=np.uint8), np.linspace(0.1, 2, 200).astype(np.float32), 2.0)

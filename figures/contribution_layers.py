@@ -38,7 +38,7 @@ def read_table(settings: FigureSettings, model: str) -> tuple[str, pd.DataFrame]
     """
     described = load_model_settings(load_settings(DiscoverySettings, config_of(model)).model)
     checkpoint = load_checkpoint(described)
-    highest = checkpoint.model.num_layers + 1
+    highest = checkpoint.model.layers
     named = named_layers(settings, model, highest)
     path = contribution.RESULTS / f"{checkpoint.name}_neuron_contribution.csv"
 

@@ -185,7 +185,7 @@ def run(
     require_methods(methods)
     opened = open_discovery(settings, 1)
     rows = []
-    for layer in parse_range(layers, opened.network.model.num_layers + 1, "layer"):
+    for layer in parse_range(layers, opened.network.model.layers, "layer"):
         own = [Discovery(settings, layer, opened.checkpoint, opened.network, one) for one in methods]
         rows += compared(own, effects, config)
     table = pd.DataFrame(rows)

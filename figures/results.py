@@ -74,7 +74,7 @@ def read_found(settings: FigureSettings, model: str, method: str, clusters: pd.D
         InputError: no results in one of them, or a motif of the database is in no cluster.
     """
     discovery = opened(settings, model, method)
-    highest = discovery.network.model.num_layers + 1
+    highest = discovery.network.model.layers
     named = named_layers(settings, model, highest)
     collected = collect(discovery, named or list(range(1, highest + 1)))
     have = set(collected.neurons["layer"])
@@ -154,7 +154,7 @@ def read_pairs(settings: FigureSettings, model: str, name: str) -> pd.DataFrame:
     """
     config = find_config(f"configs/interaction/{name}.yaml")
     work = open_interpretation(load_settings(InteractionSettings, config))
-    highest = work.checkpoint.model.num_layers + 1
+    highest = work.checkpoint.model.layers
     named = named_layers(settings, model, highest)
     there = [layer for layer in named or range(1, highest + 1) if stats_path(work, layer).is_file()]
     if not there:

@@ -15,6 +15,7 @@ for one target. ``--overwrite`` starts a table of the given layers alone.
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ from motif_contribution.fired_motif import fired_motifs
 from motif_contribution.page import contribution_page
 from motif_contribution.predictions import predictions
 from motif_contribution.volcano import volcano_plot
-from utils.activation import WindowNetwork
 from utils.config import load_settings
 from utils.interpretation_settings import (
     InteractionSettings,
@@ -37,6 +37,8 @@ from utils.interpretation_settings import (
 from utils.neuron_motif import neuron_motifs
 from utils.runtime import atomic_path, one_at_a_time, root_path, run_script, shown, write_text
 from utils.scan import Scan, is_finished, read_scan
+from utils.sequence import spelled
+from utils.stack_network import window_network
 from utils.statistics import q_values
 
 logger = logging.getLogger(__name__)
@@ -155,19 +157,21 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
     chosen = table[table["default"]]
     plot = RESULTS / f"{name}_volcano.png"
     volcano_plot(plot, chosen, f"{name}: contribution of neurons", settings)
-    network = WindowNetwork(work.checkpoint.model, next(work.checkpoint.model.parameters()).device)
+    network = window_network(work.checkpoint.model, next(work.checkpoint.model.parameters()).device)
     folder = root_path(settings.motifs) / name
     motifs = []
     for layer, neurons in wide.groupby("layer"):  # as sorted as the table
         tasks = neurons[["task", "neuron"]].itertuples(index=False)
         candidates = [neuron_motifs(folder / f"{task}.h5", network, int(layer), neuron) for task, neuron in tasks]
         motifs += fired_motifs(work, scans[int(layer)], candidates)
+    alphabet = work.checkpoint.model.alphabet
+    motifs = [replace(one, word=spelled(one.word, alphabet)) for one in motifs]
     wide["motif"], wide["segment"] = [one.word for one in motifs], [one.segment for one in motifs]
     wide["motif_note"] = [one.note for one in motifs]
     wide["motif_share"], wide["motif_elsewhere"] = [one.share for one in motifs], [one.elsewhere for one in motifs]
     page = contribution_page(
         name, wide, targets[0], motifs, plot.read_bytes(), settings,
-        f"{work.positions}; codon and splice tracks are zero in the scan", dict(work.rows),
+        f"{work.positions}; codon and splice tracks are zero in the scan", dict(work.rows), alphabet,
     )  # fmt: skip
     write_text(RESULTS / f"{name}_contribution.html", page)
     write_csv(path, wide)  # last: it says which layers are in all of them

@@ -13,7 +13,7 @@ import pandas as pd
 
 from utils.interpretation_settings import InteractionSettings
 from utils.neuron_motif import NeuronMotif
-from utils.page import document, number, probability
+from utils.page import alphabet_of, document, number, probability
 
 STYLE = Path(__file__).resolve().with_name("page.css")
 CHOICES = ("positive", "negative", "neutral", "never fires", "too few", "no variation")
@@ -62,6 +62,7 @@ def contribution_page(
     settings: InteractionSettings,
     context: str,
     rows: dict[str, int],
+    alphabet: str = "RNA",
 ) -> str:
     """Return the page of a model, a whole HTML document that needs no other file.
 
@@ -74,6 +75,7 @@ def contribution_page(
         settings: what activates a neuron, and what is called.
         context: what a window stands for.
         rows: messages of each split.
+        alphabet: RNA, or DNA, whose logos have T.
     """
     label = first_target.replace("prediction", "label")
     drawn = [place for place, motif in enumerate(motifs) if motif.pfm is not None]
@@ -103,7 +105,9 @@ def contribution_page(
         f'<output id="shown" aria-live="polite"></output></div>\n<div class="wide">'
         f'<table class="rows"><thead><tr>{heads}</tr></thead><tbody>\n' + "\n".join(lines) + "\n</tbody></table></div>"
     )
-    return document(f"Contribution of neurons - {model}", body, {"model": model, "logos": logos}, STYLE)
+    return document(
+        f"Contribution of neurons - {model}", body, {"model": model, "logos": logos, **alphabet_of(alphabet)}, STYLE
+    )
 
 
 def _head(title: str, explanation: str, first: str, kind: str) -> str:

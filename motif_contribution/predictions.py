@@ -23,11 +23,11 @@ def predictions(work: Interpretation, path: Path, overwrite: bool = False) -> np
     """
     key = fingerprint(predictions=1, checkpoint=work.checkpoint.sha256, dataset=work.dataset_sha256)
     model, messages = work.checkpoint.model, work.messages
-    stored = None if overwrite else _stored(path, key, (len(messages), model.head.out_features))
+    stored = None if overwrite else _stored(path, key, (len(messages), model.targets))
     if stored is not None:
         return stored
     require_length(model, messages, shown(work.dataset))
-    y_hat = np.empty((len(messages), model.head.out_features))
+    y_hat = np.empty((len(messages), model.targets))
     size = work.settings.batch_size
     order = np.argsort(messages.length, kind="stable")
     step = size * max(1, -(-len(order) // (PARTS * size)))

@@ -10,13 +10,14 @@ The maps of all lower layers are computed once, in one pass, and brought to 128 
 (Johnson and Lindenstrauss 1984). At the end parts whose matrices are the same up to a shift become one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from motif_discovery.demixing import Part, clusters_of, directions, part_weight, smallest_part
+from motif_discovery.demixing import Part, clusters_at, clusters_of, directions, part_weight, smallest_part
 from utils.activation import WindowNetwork
 from utils.motif import consensus, information, pfm_of, to_ppm
 
@@ -102,7 +103,7 @@ def demix_adaptively(
     neuron: int,
     sequence: np.ndarray,
     activation: np.ndarray,
-    clusters: int = 4,
+    clusters: int | Sequence[int] = 4,
     fit_samples: int = 1000,
     weight_power: float = 6.0,
     most: int = 10_000,
@@ -116,7 +117,8 @@ def demix_adaptively(
         neuron: counted from 0.
         sequence: uint8 (n, receptive field), the highest activation first.
         activation: float32 (n,).
-        clusters: branches of a split. A part of at most 20 times so many sequences is not split further.
+        clusters: branches of a split, or of that on each layer from conv1 on. A part of at most 20 times so
+            many sequences is not split further.
         fit_samples: sequences that the centres of a split are fitted on.
         weight_power: see ``motif_discovery.demixing.demix``.
         most: sequences that are demixed, at even steps from the highest activation to the lowest.
@@ -137,12 +139,12 @@ def demix_adaptively(
     maps = _maps(network, layer, torch.from_numpy(sequence), seed)
     nodes = sample.nodes([((), np.arange(len(chosen)))])
     for lower in range(layer - 1, 0, -1) if layer > 1 else [0]:
-        branches, parents = [], []
+        branches, parents, k = [], [], clusters_at(clusters, lower)
         for place, node in enumerate(nodes):
-            if node.one_pattern or len(node.rows) <= 20 * clusters:
+            if node.one_pattern or len(node.rows) <= 20 * k:
                 continue
-            label = clusters_of(maps[lower][node.rows], weight[node.rows], clusters, fit_samples, random)
-            own = [((*node.path, branch), node.rows[label == branch]) for branch in range(clusters)]
+            label = clusters_of(maps[lower][node.rows], weight[node.rows], k, fit_samples, random)
+            own = [((*node.path, branch), node.rows[label == branch]) for branch in range(k)]
             own = [one for one in own if len(one[1]) >= enough]
             branches += own
             parents += [place] * len(own)

@@ -24,7 +24,7 @@ def layers_of(discovery: Discovery, first: int | None, last: int | None) -> list
     Raises:
         InputError: no range, or the model has no such layer.
     """
-    highest = discovery.network.model.num_layers + 1
+    highest = discovery.network.model.layers
     first, last = 1 if first is None else first, highest if last is None else last
     if first > last:
         raise InputError(f"layers: {first} to {last} is no range; write the lower layer first")
@@ -71,7 +71,8 @@ def run_layer(
         found = source(neuron)
         parts = parts_of(discovery, neuron, found)
         field = discovery.receptive_field
-        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, found, field, discovery.motif_key)
+        last = field, discovery.motif_key, discovery.alphabet
+        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, found, *last)
     match.run(discovery, neurons, overwrite)
     report.run(discovery, neurons, overwrite)
     logger.info("open %s", shown(discovery.report_path()))
@@ -95,7 +96,7 @@ def run(
     opened = open_discovery(settings, 1, method)
     for layer in layers_of(opened, *layers):
         discovery = Discovery(settings, layer, opened.checkpoint, opened.network, method)
-        chosen = chosen_neurons(settings, neurons, discovery.network.model.channels)
+        chosen = chosen_neurons(settings, neurons, discovery.network.model.channels_of(layer))
         if method != MESSAGE_SEQLETS:
             waiting = unfinished(chosen, discovery.motif_path, discovery.motif_key, overwrite)
             sample.run(discovery, waiting)

@@ -39,8 +39,13 @@ def word_length(model: Predictor, layer: int) -> int:
 
 
 def is_possible(model: Predictor, layer: int) -> bool:
-    """Return whether a layer's words are few enough for tables; conv1 has none, its sequences are few."""
-    return layer > 1 and 2 * model.stride(layer) <= word_length(model, layer) <= LONGEST_WORD
+    """Return whether a layer is of the project's predictor, and its words few enough for tables.
+
+    conv1 has none, its sequences are few.
+    """
+    if not isinstance(model, Predictor) or layer == 1:
+        return False
+    return 2 * model.stride(layer) <= word_length(model, layer) <= LONGEST_WORD
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ def demixed(discovery: Discovery, neuron: int, sample: Sample) -> list[Part]:
     """Return the parts of the sample of a neuron (counted from 1), by the way that the settings choose."""
     settings = discovery.settings
     given = discovery.network, discovery.layer, neuron - 1, sample.sequence, sample.activation
-    chosen = settings.model_dump(include={"clusters", "fit_samples", "weight_power", "seed"})
+    chosen = settings.model_dump(include={"fit_samples", "weight_power", "seed"}) | {"clusters": discovery.clusters}
     if settings.demixing == "fixed":
         return demix(*given, **chosen)
     return demix_adaptively(*given, most=settings.demixing_samples, **chosen)
@@ -28,8 +28,8 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
         if stored_key(path) != discovery.sample_key:
             raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
         parts = demixed(discovery, neuron, sample)
-        field = discovery.receptive_field
-        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, field, discovery.motif_key)
+        last = discovery.receptive_field, discovery.motif_key, discovery.alphabet
+        write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, *last)
 
 
 def main(argv: list[str] | None = None) -> None:

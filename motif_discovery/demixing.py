@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,6 +51,11 @@ class Part:
 def smallest_part(receptive_field: int) -> int:
     """Return the sequences a part needs to be a motif: 20, or 5 where fewer than 7 nt leave few sequences."""
     return 5 if receptive_field < 7 else 20
+
+
+def clusters_at(clusters: int | Sequence[int], lower: int) -> int:
+    """Return k of a split on the map of a layer; the input (layer 0), on which conv1 is split, has that of conv1."""
+    return clusters if isinstance(clusters, int) else clusters[max(lower, 1) - 1]
 
 
 def effective_size(weight: np.ndarray) -> float:
@@ -139,7 +145,7 @@ def demix(
     neuron: int,
     sequence: np.ndarray,
     activation: np.ndarray,
-    clusters: int = 4,
+    clusters: int | Sequence[int] = 4,
     fit_samples: int = 1000,
     weight_power: float = 6.0,
     seed: int = 1,
@@ -152,7 +158,8 @@ def demix(
         neuron: counted from 0.
         sequence: uint8 (n, receptive field).
         activation: float32 (n,).
-        clusters: k of each split. A part of at most 20 k sequences is not split further.
+        clusters: k of each split, or that on each layer from conv1 on. A part of at most 20 k
+            sequences is not split further.
         fit_samples: sequences that the centres of a split are fitted on.
         weight_power: a sequence counts, in k-means and in the matrix, by this power of its activation. A sample covers
             all activations evenly, so without weights (0, the published rule) its many weak members blur the motif.
@@ -165,14 +172,14 @@ def demix(
     weight = (activation / activation.max()).astype(np.float64) ** weight_power if len(activation) else activation
     leaves: list[tuple[tuple[int, ...], np.ndarray]] = [((), np.arange(len(sequence)))]
     for lower in range(layer - 1, 0, -1) if layer > 1 else [0]:
-        below = []
+        below, k = [], clusters_at(clusters, lower)
         for path, rows in leaves:
             stopped = len(path) < layer - 1 - lower  # was too small to be split at an earlier layer
-            if stopped or len(rows) <= 20 * clusters:
+            if stopped or len(rows) <= 20 * k:
                 below.append((path, rows))
                 continue
             part = tensor[torch.from_numpy(rows)]
-            label = split(network, part, weight[rows], lower, clusters, fit_samples, seed)
+            label = split(network, part, weight[rows], lower, k, fit_samples, seed)
             below += [((*path, branch), rows[label == branch]) for branch in np.unique(label).tolist()]
         leaves = below
     enough = smallest_part(sequence.shape[1])

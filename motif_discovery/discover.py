@@ -105,7 +105,7 @@ def run(
     del opened[1:]
     for layer in range(first, last + 1):
         discovery = Discovery(settings, layer, opened[0].checkpoint, opened[0].network)
-        chosen = chosen_neurons(settings, neurons, discovery.network.model.channels)
+        chosen = chosen_neurons(settings, neurons, discovery.network.model.channels_of(layer))
         run_layer(discovery, chosen, processes, overwrite, pages)
 
 

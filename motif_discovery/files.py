@@ -16,6 +16,7 @@ from utils.hdf5 import Damaged, new_file, read_arrays
 from utils.motif import Motif, segments, to_ppm, write_meme
 from utils.neuron_motif import PART_COLUMNS, read_parts
 from utils.runtime import InputError, shown, write_text
+from utils.sequence import spelled
 
 COLUMNS = tomtom.COLUMNS  # of a table of matches
 
@@ -58,14 +59,14 @@ def unfinished(neurons: list[int], path_of, key: str, overwrite: bool) -> list[i
     return [neuron for neuron in neurons if overwrite or stored_key(path_of(neuron)) != key]
 
 
-def write_sample(path: Path, sample: Sample, key: str) -> None:
-    """Write the sample of a neuron."""
+def write_sample(path: Path, sample: Sample, key: str, alphabet: str = "RNA") -> None:
+    """Write the sample of a neuron; ``alphabet`` (RNA or DNA) says what the codes 0 to 3 stand for."""
     with new_file(path) as file:
         file.create_dataset("sequence", data=sample.sequence, compression="gzip", compression_opts=1)
         file["activation"] = sample.activation.astype(np.float32)
         _write_population(file, sample)
         file.attrs["maximum"] = sample.maximum
-        file.attrs["alphabet"] = "ACGU"
+        file.attrs["alphabet"] = spelled("ACGU", alphabet)
         file.attrs["settings"] = key
 
 
@@ -92,10 +93,12 @@ def _write_population(file: h5py.File, sample: Sample) -> None:
         file["population"] = sample.population
 
 
-def write_motifs(path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str) -> None:
-    """Write the parts of a neuron (.h5), and their segments beside them (.meme)."""
+def write_motifs(
+    path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str, alphabet: str = "RNA"
+) -> None:
+    """Write the parts of a neuron (.h5), and their segments beside them (.meme), in the alphabet RNA or DNA."""
     motifs = [motif for part in parts for motif, _ in part_segments(name, part)]
-    write_meme(path.with_suffix(".meme"), motifs)
+    write_meme(path.with_suffix(".meme"), motifs, alphabet)
     with new_file(path) as file:
         pfm = np.stack([part.pfm for part in parts]) if parts else np.zeros((0, 4, field))
         file.create_dataset("pfm", data=pfm.astype(np.float32), compression="gzip", compression_opts=1)

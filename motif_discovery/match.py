@@ -10,6 +10,7 @@ from motif_discovery.methods import COMMANDS, layer_name
 from motif_discovery.settings import Discovery, parse_step
 from utils.motif import Motif
 from utils.runtime import InputError, run_script, shown
+from utils.sequence import spelled
 from utils.tomtom import tomtom
 
 COMPARISONS_AT_ONCE = 2**21  # query-target pairs of one call: bounds its memory
@@ -30,7 +31,10 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
             if pairs < COMPARISONS_AT_ONCE and place + 1 < len(waiting):
                 continue
             everything = [motif for motifs in queries.values() for motif in motifs]
-            matches = tomtom(everything, discovery.database, discovery.settings.q_threshold, keep_best=True)
+            chosen = discovery.settings.q_threshold, True, -1, discovery.both_strands
+            matches = tomtom(everything, discovery.database, *chosen)
+            for column in ("Query_consensus", "Target_consensus"):
+                matches[column] = [spelled(word, discovery.alphabet) for word in matches[column]]
             for done, motifs in queries.items():
                 own = matches[matches["Query_ID"].isin([motif.name for motif in motifs])]
                 write_matches(discovery.match_path(done), own, discovery.match_key)

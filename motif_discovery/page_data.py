@@ -21,6 +21,7 @@ class Match:
         target_consensus: of the database motif.
         offset: column of the target at which the segment starts (Tomtom's Optimal_offset); may be negative.
         overlap: columns compared.
+        strand: ``-`` where it is the reverse complement of the database motif.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Match:
     target_consensus: str
     offset: int
     overlap: int
+    strand: str = "+"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class NeuronPage:
         context: a sentence on what the windows are.
         settings: hash of the settings, kept in the page so that an outdated page can be told.
         bin_population: sequences that exist in each bin, int (20,), where all were evaluated; else None.
+        alphabet: RNA, or DNA, whose words and logos have T.
     """
 
     model: str
@@ -102,6 +105,7 @@ class NeuronPage:
     context: str
     settings: str
     bin_population: np.ndarray | None = None
+    alphabet: str = "RNA"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from motif_discovery.page_columns import neuron_columns, part_columns
 from motif_discovery.page_data import Match, NeuronPage, NeuronSummary, PartRow
 from motif_discovery.page_parts import ONE_PATTERN, PAGES_CSS, chart, logo, mark, row, table
 from utils.motif import information, iupac_consensus, to_ppm
-from utils.page import document, number, probability
+from utils.page import alphabet_of, document, number, probability
+from utils.sequence import spelled
 
 SHOWN_MATCHES = 3  # the others open on demand
 
@@ -46,6 +47,7 @@ def neuron_page(page: NeuronPage) -> str:
     )
     logos = [logo(part.pfm, part.segments, 1, path=part.path) for part in parts] if fires else []
     data = {"model": page.model, "layer": page.layer, "neuron": page.neuron, "logos": logos}
+    data |= alphabet_of(page.alphabet)
     return document(f"{name} - {page.model}", body, data, PAGES_CSS, page.settings)
 
 
@@ -85,7 +87,9 @@ def summarise(page: NeuronPage) -> NeuronSummary:
     )  # fmt: skip
 
 
-def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[NeuronSummary]) -> str:
+def layer_index(
+    model: str, layer: int, receptive_field: int, neurons: Iterable[NeuronSummary], alphabet: str = "RNA"
+) -> str:
     """Return the index page of a layer, which leads to the pages of its neurons.
 
     Args:
@@ -93,11 +97,12 @@ def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[
         layer: number of the convolution.
         receptive_field: nt.
         neurons: one summary per neuron; shown by number.
+        alphabet: RNA, or DNA, whose words and logos have T.
     """
     neurons = sorted(neurons, key=lambda neuron: neuron.neuron)
     drawn = [neuron for neuron in neurons if neuron.best_pfm is not None]
     place = {neuron.neuron: number for number, neuron in enumerate(drawn)}
-    rows = [_neuron_row(layer, neuron, place.get(neuron.neuron)) for neuron in neurons]
+    rows = [_neuron_row(layer, neuron, place.get(neuron.neuron), alphabet) for neuron in neurons]
     choices = {"one": "with a part that is one pattern", "match": "with a database match", "silent": "never fires"}
     firing = sum(neuron.maximum > 0 for neuron in neurons)
     said = (
@@ -112,15 +117,17 @@ def layer_index(model: str, layer: int, receptive_field: int, neurons: Iterable[
         f"{columns[0].label}s", columns, columns[0].label, rows, choices, "motif, protein, word or number"
     )
     logos = [logo(one.best_pfm, [], one.best_start + 1, neuron=one.neuron) for one in drawn if one.best_pfm is not None]
-    return document(f"{layer_name(layer)} - {model}", body, {"model": model, "layer": layer, "logos": logos}, PAGES_CSS)
+    data = {"model": model, "layer": layer, "logos": logos, **alphabet_of(alphabet)}
+    return document(f"{layer_name(layer)} - {model}", body, data, PAGES_CSS)
 
 
 def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
     ratio, drawn = part.consensus_ratio, part.drawn_ratio
-    words = [(start, end, iupac_consensus(to_ppm(part.pfm[:, start:end]))) for start, end in part.segments]
+    whole = spelled(iupac_consensus(to_ppm(part.pfm)), page.alphabet)
+    words = [(start, end, whole[start:end]) for start, end in part.segments]
     listed = "".join(f"<li>{start + 1}–{end} <code>{word}</code></li>" for start, end, word in words)
     spoken = ", ".join(f"{word} at {start + 1} to {end}" for start, end, word in words)
-    label = f"Logo: {spoken or iupac_consensus(to_ppm(part.pfm)) + ', no informative segment'}"
+    label = f"Logo: {spoken or whole + ', no informative segment'}"
     logo = f'<div class="scroll"><canvas data-logo="{place}" role="img" aria-label="{label}"></canvas></div>' + (
         f'<ul class="words">{listed}</ul>' if listed else '<span class="none">no informative segment</span>'
     )
@@ -137,13 +144,13 @@ def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
     return row(part_columns(page.layer), cells, ["one" if ratio >= ONE_PATTERN else "mixed"] + ["match"] * found)
 
 
-def _neuron_row(layer: int, one: NeuronSummary, place: int | None) -> str:
+def _neuron_row(layer: int, one: NeuronSummary, place: int | None, alphabet: str) -> str:
     fires = one.maximum > 0
     logo = '<span class="none">no informative segment</span>' if one.parts else '<span class="none">no part</span>'
     if not fires:
         logo = "never fires"
     if place is not None and one.best_pfm is not None:
-        word = iupac_consensus(to_ppm(one.best_pfm))
+        word = spelled(iupac_consensus(to_ppm(one.best_pfm)), alphabet)
         logo = (
             f'<div class="scroll"><canvas data-logo="{place}" data-bits-height="44" role="img" '
             f'aria-label="Logo of {word}"></canvas></div><ul class="words"><li><code>{word}</code></li></ul>'
@@ -182,6 +189,7 @@ def _matches(page: NeuronPage, part: PartRow) -> str:
 
 def _match(match: Match, significant: bool) -> str:
     alt = f" <i>{escape(match.alt)}</i>" if match.alt else ""
+    alt += ' <i class="nearest">other strand</i>' if match.strand == "-" else ""
     nearest = "" if significant else '<i class="nearest">nearest:</i> '
     return (
         f'<li><span>{nearest}{escape(match.target)}{alt}</span><span class="value">'

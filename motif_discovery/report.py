@@ -47,6 +47,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
                 target_consensus=row["Target_consensus"],
                 offset=row["Optimal_offset"],
                 overlap=row["Overlap"],
+                strand=row["Orientation"],
             )
             for motif, (start, end) in found
             for row in of_query.get(motif.name, [])
@@ -70,7 +71,7 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
         receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
         bin_quota=discovery.quota if discovery.layer != OUTPUT else 0, parts=rows,
         databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
-        context=discovery.context, settings=key, bin_population=population,
+        context=discovery.context, settings=key, bin_population=population, alphabet=discovery.alphabet,
     )  # fmt: skip
 
 
@@ -96,7 +97,8 @@ def _run(discovery: Discovery, neurons: list[int], overwrite: bool) -> None:
         summaries.append(summarise(page))
         if neuron in waiting:
             write_text(discovery.report_path(neuron), neuron_page(page))
-    index = layer_index(discovery.model_name, discovery.layer, discovery.receptive_field, summaries)
+    facts = discovery.model_name, discovery.layer, discovery.receptive_field
+    index = layer_index(*facts, summaries, discovery.alphabet)
     write_text(discovery.report_path(), index)
 
 

@@ -58,7 +58,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
         with tqdm(desc=label, disable=quiet, leave=False, mininterval=0.5) as bar:
             sampled = samples(discovery, block, lambda _, bar=bar: bar.update())
         for neuron, sample in zip(block, sampled, strict=True):
-            write_sample(discovery.sample_path(neuron), sample, discovery.sample_key)
+            write_sample(discovery.sample_path(neuron), sample, discovery.sample_key, discovery.alphabet)
 
 
 def main(argv: list[str] | None = None) -> None:

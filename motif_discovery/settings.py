@@ -34,11 +34,14 @@ from utils.config import (
     root_files,
     settings_parser,
 )
+from utils.geometry import clusters_above
 from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device, root_path
 from utils.scan import scan_path, stored_settings
+from utils.stack_network import StackNetwork, window_network
 
 HERE = Path(__file__).resolve().parent
+SPLITS_OF_INPUT = 4  # parts of the sample of a conv1 neuron, which is split on its input
 SAMPLER_VERSIONS = {
     "exhaustive": 1,
     "boltzmann": 1,
@@ -60,7 +63,7 @@ class DiscoverySettings(Settings):
     patience: int = pydantic.Field(30, ge=1)
     demixing: Literal["adaptive", "fixed"] = "adaptive"
     demixing_samples: int = pydantic.Field(10_000, ge=100, description="sequences that adaptive demixing reads at most")
-    clusters: int = pydantic.Field(4, ge=2, le=64)
+    clusters: int = pydantic.Field(0, ge=0, le=64, description="of a split; 0: 4, or twice the pool width if more")
     fit_samples: int = pydantic.Field(1000, ge=100)
     weight_power: float = pydantic.Field(6.0, ge=0)
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
@@ -70,6 +73,14 @@ class DiscoverySettings(Settings):
     device: str = "auto"
     seqlets: int = pydantic.Field(100, ge=20, description="sequences or messages that max_seqlet stacks")
     modisco: ModiscoSettings = ModiscoSettings()
+
+    @pydantic.field_validator("clusters")
+    @classmethod
+    def _splits(cls, value: int) -> int:
+        """Refuse a split into one part."""
+        if value == 1:
+            raise ValueError("a split has 2 parts or more; 0 lets the pool width decide")
+        return value
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class Discovery:
     settings: DiscoverySettings
     layer: int
     checkpoint: Checkpoint
-    network: WindowNetwork
+    network: WindowNetwork | StackNetwork
     method: str = NEURONMOTIF
 
     @property
@@ -101,7 +112,17 @@ class Discovery:
     def neurons(self) -> range:
         """All neurons of the layer, counted from 1."""
         model = self.network.model
-        return range(1, (model.head.out_features if self.layer == OUTPUT else model.channels) + 1)
+        return range(1, (model.targets if self.layer == OUTPUT else model.channels_of(self.layer)) + 1)
+
+    @property
+    def alphabet(self) -> str:
+        """How words are written: RNA or DNA."""
+        return self.checkpoint.model.alphabet
+
+    @property
+    def both_strands(self) -> bool:
+        """Whether motifs are compared with databases on both strands."""
+        return self.checkpoint.model.reverse_complement
 
     @property
     def context(self) -> str:
@@ -161,6 +182,14 @@ class Discovery:
         return bin_quota(self.receptive_field, self.settings.bin_limit)
 
     @cached_property
+    def clusters(self) -> int | list[int]:
+        """Parts of each split; where they are not the same for all layers below, those of conv1, conv2 and so on."""
+        if self.settings.clusters or self.layer == 1:
+            return self.settings.clusters or SPLITS_OF_INPUT
+        found = [clusters_above(self.network.model, lower) for lower in range(1, self.layer)]
+        return found[0] if len(set(found)) == 1 else found
+
+    @cached_property
     def sample_key(self) -> str:
         """Key of a sample."""
         sampler = self.sampler
@@ -204,7 +233,8 @@ class Discovery:
         decides = {"demixing", "clusters", "fit_samples", "weight_power", "seed"}
         if self.settings.demixing == "adaptive":
             decides.add("demixing_samples")
-        return fingerprint(sample=self.sample_key, version=2, **self.settings.model_dump(include=decides))
+        chosen = self.settings.model_dump(include=decides) | {"clusters": self.clusters}
+        return fingerprint(sample=self.sample_key, version=2, **chosen)
 
     @cached_property
     def database_paths(self) -> list[Path]:
@@ -230,12 +260,12 @@ def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURON
     """
     require_method(method)
     checkpoint = load_checkpoint(load_model_settings(settings.model))
-    highest = checkpoint.model.num_layers + 1
+    highest = checkpoint.model.layers
     if method == MODISCO_OUTPUT:
         layer = OUTPUT
     elif not 1 <= layer <= highest:
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
-    network = WindowNetwork(checkpoint.model, pick_device(settings.device))
+    network = window_network(checkpoint.model, pick_device(settings.device))
     discovery = Discovery(settings, layer, checkpoint, network, method)
     if layer != OUTPUT and discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
         raise InputError(
@@ -288,5 +318,5 @@ def parse_step(doc: str | None, argv: list[str] | None, methods: bool = False) -
     discovery = open_discovery(settings, layer, method)
     if discovery.layer == OUTPUT:
         return discovery, list(discovery.neurons), arguments.overwrite
-    neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels)
+    neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels_of(layer))
     return discovery, neurons, arguments.overwrite

@@ -163,7 +163,7 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
         InputError: the method has no results for the model.
     """
     opened = open_discovery(settings, 1, method)
-    highest = opened.network.model.num_layers + 1
+    highest = opened.network.model.layers
     numbers = parse_range(layers, highest, "layers") if layers else list(range(1, highest + 1))
     if method == MODISCO_OUTPUT:
         if layers:

@@ -12,6 +12,7 @@ from utils.config import NOT_YAML
 from utils.interpretation_settings import Interpretation
 from utils.runtime import InputError, fingerprint, shown, write_text
 from utils.scan import scan_facts
+from utils.sequence import spelled
 from utils.tables import read_csv
 
 HERE = Path(__file__).resolve().parent
@@ -31,7 +32,7 @@ def fragment_path(work: Interpretation, layer: int, neuron: int) -> Path:
 def pair_folder(work: Interpretation, layer: int, neuron: int, pair: Pair) -> Path:
     """Return the folder of a pair."""
     folder = HERE / "results" / "scramble_res" / work.name / neuron_name(layer, neuron)
-    return folder / f"{pair.a.text}_{pair.b.text}"
+    return folder / spelled(f"{pair.a.text}_{pair.b.text}", work.checkpoint.model.alphabet)
 
 
 def stats_path(work: Interpretation, layer: int) -> Path:

@@ -14,13 +14,13 @@ import torch
 from tqdm import tqdm
 
 from motif_interaction.files import fragment_key, fragment_path, neuron_name, stored_key, write_fragments
-from utils.activation import dense_activation
 from utils.config import load_settings, parse_layer, parse_range, settings_parser
 from utils.dense_scan import bases_of_codes
+from utils.geometry import Geometry
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
-from utils.model import Predictor
 from utils.runtime import run_script, shown
 from utils.scan import Scan, read_scan
+from utils.stack_network import window_network
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def activating(scan: Scan, neuron: int, threshold: float) -> np.ndarray:
 
 
 def first_starts(
-    model: Predictor, sequences: np.ndarray, layer: int, neurons: np.ndarray, least: np.ndarray, device: torch.device
+    model: Geometry, sequences: np.ndarray, layer: int, neurons: np.ndarray, least: np.ndarray, device: torch.device
 ) -> np.ndarray:
     """Return the first window of one message in which each neuron exceeds a bound, int64 (neurons,).
 
@@ -49,7 +49,7 @@ def first_starts(
         least: float (k,), the bound of each.
         device: where the model is.
     """
-    activation = dense_activation(model, torch.from_numpy(sequences).to(device), layer)[0].cpu().numpy()
+    activation = window_network(model, device).dense_activation(torch.from_numpy(sequences), layer)[0].cpu().numpy()
     return (activation[neurons] > least[:, None]).argmax(axis=1)
 
 
@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
         layer = parse_layer(arguments.layer)
         work = open_interpretation(settings, stored_codes=True)
         work.require_layer(layer)
-        channels = work.checkpoint.model.channels
+        channels = work.checkpoint.model.channels_of(layer)
         run(work, layer, parse_range(arguments.neurons or f"1-{channels}", channels), arguments.overwrite)
 
     run_script(start)

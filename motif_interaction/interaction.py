@@ -40,7 +40,7 @@ from utils.interpretation_settings import InteractionSettings, Interpretation, o
 from utils.motif import Motif as DatabaseMotif
 from utils.motif import read_meme
 from utils.runtime import InputError, one_at_a_time, root_path, run_script, shown, write_text
-from utils.sequence import decode
+from utils.sequence import decode, spelled
 
 logger = logging.getLogger(__name__)
 MEASURED = ("sequence", "start_a", "start_b", "spacing", "random_bases", *PREDICTIONS, "eps")  # of a finished pair
@@ -95,7 +95,8 @@ class Layer:
         """Return the first columns of the table."""
         facts = {"task": neuron_name(self.layer, neuron)}
         if pair:
-            facts |= {"motif_a": pair.a.text, "motif_b": pair.b.text, "name_a": pair.a.name, "name_b": pair.b.name}
+            a, b = (spelled(motif.text, self.model.alphabet) for motif in (pair.a, pair.b))
+            facts |= {"motif_a": a, "motif_b": b, "name_a": pair.a.name, "name_b": pair.b.name}
             return facts | {"source": pair.source}
         return facts | dict.fromkeys(("motif_a", "motif_b", "name_a", "name_b", "source"), "")
 
@@ -157,6 +158,7 @@ class Layer:
         for row, name in zip(table["sequence"], table["id"], strict=True):
             start = fragments[row]
             text = decode(bases_of_codes(self.work.messages.codes[row, start : start + self.receptive_field]))
+            text = spelled(text, self.model.alphabet)
             lines.append(f"Seq{row}_0: {start}\t{name}\t{text}")
         write_text(path, "\n".join([*lines, ""]))
 
@@ -184,7 +186,7 @@ def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -
 def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measured]]:
     """Return the finished pairs of the other neurons of the layer: runs over parts of it give the table of all."""
     found: dict[int, list[Measured]] = {}
-    for neuron in range(1, layer.model.channels + 1):
+    for neuron in range(1, layer.model.channels_of(layer.layer) + 1):
         if neuron not in neurons:
             try:
                 done = [layer.finished(neuron, pair) for pair in layer.pairs(neuron)]
@@ -202,10 +204,9 @@ def run(
     Without ``table`` the pairs are measured only: a last run, which finds all of them, makes the table.
     """
     layer = Layer(work, layer_number)
-    if not 0 <= first < last <= layer.model.channels:
-        raise InputError(
-            f"neurons: {first} to {last} is no range within 0 to {layer.model.channels} (half-open, counted from 0)"
-        )
+    channels = layer.model.channels_of(layer_number)
+    if not 0 <= first < last <= channels:
+        raise InputError(f"neurons: {first} to {last} is no range within 0 to {channels} (half-open, counted from 0)")
     neurons = list(range(first + 1, last + 1))
     measured = measure_neurons(layer, neurons, overwrite)
     if table:

@@ -47,7 +47,7 @@ def write_downloads(
         list(found.contributions.values()),
         found.thresholds,
     )
-    motifs = write_motifs(folder, found.cards)
+    motifs = write_motifs(folder, found.cards, work.alphabet)
     fragments = [write_fragments(work, messages, folder, cache, layer) for layer in work.layers]
     return [
         ("Tables", "CSV; what is missing is an empty cell. The page Help says what each column means.", tables),
@@ -70,7 +70,7 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     """
     if overwrite:
         shutil.rmtree(cache, ignore_errors=True)
-    messages, site = Messages(work), Site(folder, work.name, overwrite)
+    messages, site = Messages(work), Site(folder, work.name, overwrite, work.alphabet)
     found = gather(work, messages, cache)
     site.assets()
     groups = write_downloads(work, messages, found, folder, cache)

@@ -91,14 +91,14 @@ def write_tables(
     ]
 
 
-def write_motifs(folder: Path, cards: Sequence[dict]) -> list[tuple[str, str]]:
+def write_motifs(folder: Path, cards: Sequence[dict], alphabet: str = "RNA") -> list[tuple[str, str]]:
     """Write the segment shown of each neuron, by layer, as MEME; those of all parts are made on its page."""
     found = []
     for layer in sorted({card["layer"] for card in cards}):
         own = [card for card in cards if card["layer"] == layer and card["columns"]]
         motifs = [Motif(card["name"], card["word"], ppm_of(card["columns"])) for card in own]
         if motifs:
-            write_changed(folder / "motifs" / f"conv{layer}_best.meme", meme_text(motifs))
+            write_changed(folder / "motifs" / f"conv{layer}_best.meme", meme_text(motifs, alphabet))
             found.append((f"motifs/conv{layer}_best.meme", f"the segment shown of {len(motifs)} neurons"))
     return found
 
@@ -108,7 +108,7 @@ def write_fragments(work: Work, messages: Messages, folder: Path, cache: Path, l
 
     They are read again only when one of the stage's files has changed.
     """
-    paths = {neuron: work.fragments(layer, neuron) for neuron in range(1, work.channels + 1)}
+    paths = {neuron: work.fragments(layer, neuron) for neuron in range(1, work.channels_of(layer) + 1)}
     if not any(path.is_file() for path in paths.values()):
         return None
     name, field = f"fragments/conv{layer}.bed", work.checkpoint.model.receptive_field(layer)

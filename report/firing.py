@@ -12,7 +12,7 @@ from utils.hdf5 import Damaged, read_arrays
 from utils.motif import iupac_consensus
 from utils.motif_places import best_places
 from utils.runtime import InputError, shown
-from utils.sequence import IUPAC, decode
+from utils.sequence import IUPAC, decode, spelled
 
 CODON_TRACK = 4  # bit of the first base of each codon
 HISTOGRAM = 20  # bins of the relative position
@@ -145,8 +145,9 @@ def read_firing(
         made_of = read_arrays(path, {}, {"checkpoint_sha256": str, "dataset_sha256": str})
         if list(made_of.values()) != [work.checkpoint.sha256, work.dataset_sha256]:
             return f"{shown(path)}: of another checkpoint or data set; scan again", []
-        each = (len(messages.length), work.channels)
-        shapes = {"message_maximum": each, "message_start": each, "neuron_maximum": (work.channels,)}
+        channels = work.channels_of(layer)
+        each = (len(messages.length), channels)
+        shapes = {"message_maximum": each, "message_start": each, "neuron_maximum": (channels,)}
         highest, start, of_neuron = read_arrays(path, shapes).values()
     except Damaged as error:
         return f"{shown(path)}: damaged ({error}); scan again", []
@@ -184,7 +185,7 @@ def read_firing(
                     "length": int(messages.length[row]),
                     "share": float(highest[row, neuron]) / top,
                     "region": _region(messages, row, int(start[row, neuron]) + field // 2),
-                    "pieces": pieces(decode(own), place),
+                    "pieces": [[kind, spelled(text, work.alphabet)] for kind, text in pieces(decode(own), place)],
                     "part": place[0] if place else "",
                 }
             )

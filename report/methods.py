@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from report.overview import versions
 from report.settings import Work
+from utils.own_network import OwnNetwork
 from utils.page import number
 
 
@@ -34,11 +35,17 @@ def methods(work: Work, network: dict, dataset: dict, metrics: dict, cards: Sequ
 
 def _predictor(work: Work, network: dict, dataset: dict, metrics: dict) -> str:
     fields = ", ".join(str(row["field"]) for row in network["rows"])
-    text = (
-        f"The network {work.name} has {len(network['rows'])} convolutions of {network['channels']} channels (kernel "
-        f"{network['kernel']}, padding {network['padding']}; receptive fields of {fields} nt), a GRU read at the "
-        f"{network['readout']} and two dense layers, {network['parameters']:,} parameters [1]."
-    )
+    if network["own"]:
+        text = (
+            f"The network {work.name} ({network['own']}) is the user's, of {network['parameters']:,} parameters; "
+            f"{len(network['rows'])} of its convolutions were looked at (receptive fields of {fields} nt)."
+        )
+    else:
+        text = (
+            f"The network {work.name} has {len(network['rows'])} convolutions of {network['channels']} channels "
+            f"(kernel {network['kernel']}, padding {network['padding']}; receptive fields of {fields} nt), a GRU read "
+            f"at the {network['readout']} and two dense layers, {network['parameters']:,} parameters [1]."
+        )
     if dataset.get("splits"):
         sizes = ", ".join(f"{split['rows']:,} {split['name']}" for split in dataset["splits"])
         text += f" Its data set, {work.dataset.stem} ({dataset['label']}), holds {sizes} messages."
@@ -58,9 +65,14 @@ def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
     databases = ", ".join(path.name for path in work.databases)
     short = f"all sequences of up to {given.get('exhaustive_limit', 9)} nt were tried"
     guided = "chains of sequences moved along the network's gradient"
+    drawn = (
+        f"{short}; of conv3 sequences were drawn independently at every activation level (Boltzmann's distribution, by "
+        f"dynamic programming), in deeper layers they were found by {guided}"
+    )
+    own = isinstance(work.checkpoint.model, OwnNetwork)
+    splits = given.get("clusters") or ("4, or twice the pool width where that is more" if own else 4)
     sampling = {
-        "auto": f"{short}; of conv3 sequences were drawn independently at every activation level (Boltzmann's "
-        f"distribution, by dynamic programming), in deeper layers they were found by {guided}",
+        "auto": f"{short}; of longer receptive fields sequences were found by {guided}" if own else drawn,
         "exhaustive": short,
         "boltzmann": "drawn independently at every activation level (Boltzmann's distribution, by dynamic programming)",
         "gradient": f"found by {guided}",
@@ -78,7 +90,7 @@ def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
     return (
         f"Motif discovery, after NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of activation "
         f"({sampling}; seed {given.get('seed', 1)}). Samples were demixed by k-means on the maps of the lower layers, "
-        f"one layer after the other (k = {given.get('clusters', 4)}{weights}), {split}: {parts:,} parts; {silent} "
+        f"one layer after the other (k = {splits}{weights}), {split}: {parts:,} parts; {silent} "
         f"{'neuron never fires' if silent == 1 else 'neurons never fire'}. Informative segments were compared with "
         f"{databases} by Tomtom [3] as implemented in memelite, "
         f"Benjamini-Hochberg [4] q ≤ {work.discovery.q_threshold:g}: {matched} neurons hold {motifs} known motifs."

@@ -14,6 +14,7 @@ from utils.motif import iupac_consensus, segments, to_ppm
 from utils.neuron_motif import PART_COLUMNS, neuron_motif, read_parts
 from utils.runtime import shown
 from utils.sample_bins import BINS, bin_of, bin_quota
+from utils.sequence import spelled
 
 ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
 NEAREST = 1  # matches above the threshold that are named, as the nearest, where a part has none below it
@@ -109,7 +110,8 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     table = read_matches(work.matches(layer, neuron))
     name = neuron_name(layer, neuron)
     everything = np.concatenate(list(ppms), axis=1) if fires and len(ppms) else np.zeros((4, 0))
-    words, columns = iupac_consensus(everything), columns_text(everything)  # of all parts at once
+    words = spelled(iupac_consensus(everything), work.alphabet)  # of all parts at once
+    columns = columns_text(everything)
     parts = [
         _part(work, name, table, *one, words[field * i : field * (i + 1)], columns[8 * field * i : 8 * field * (i + 1)])
         for i, one in enumerate(zip(*of_parts, strict=True))
@@ -128,7 +130,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     }
     if fires and best.pfm is not None:
         facts["best"] = {
-            "word": best.word,
+            "word": spelled(best.word, work.alphabet),
             "ratio": best.ratio if math.isfinite(best.ratio) else None,
             "start": best.start,
             "part": best.segment.rpartition("_")[0],
@@ -154,6 +156,7 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
             "offset": row["Optimal_offset"],
             "own": row["Query_consensus"],
             "its": row["Target_consensus"],
+            "strand": row["Orientation"],
         }
         found.setdefault(row["Query_ID"], []).append(match)
     return {name: sorted(rows, key=lambda row: (row["q"], row["p"])) for name, rows in found.items()}

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from report.settings import Work
 from utils.data import SPLITS
 from utils.hdf5 import UNREADABLE, Damaged, require_stored
+from utils.own_network import OwnNetwork
 from utils.runtime import InputError, file_sha256, one_line, shown
 
 PACKAGES = ("torch", "numpy", "pandas", "h5py", "scipy", "scikit-learn", "memelite", "Jinja2")
@@ -19,24 +21,25 @@ PACKAGES = ("torch", "numpy", "pandas", "h5py", "scipy", "scikit-learn", "memeli
 def network_facts(work: Work) -> dict:
     """Return the layers of the network, each with its receptive field, and its other facts."""
     model = work.checkpoint.model
-    arguments = model.arguments
     rows = [
-        {
-            "layer": layer,
-            "name": f"conv{layer}",
-            "field": model.receptive_field(layer),
-            "shape": f"{arguments['in_channels'] if layer == 1 else model.channels} → {model.channels}",
-        }
+        {"layer": layer, "name": f"conv{layer}", "field": model.receptive_field(layer),
+         "channels": model.channels_of(layer)}
         for layer in work.layers
-    ]
-    return {
+    ]  # fmt: skip
+    if isinstance(model, OwnNetwork):
+        for row, layer in zip(rows, model.stack.layers, strict=True):
+            row["shape"] = f"{layer.name}: {layer.channels} channels"
+        own = {"own": Path(model.label).name}
+    else:
+        for row in rows:
+            row["shape"] = f"{model.in_channels if row['layer'] == 1 else model.channels} → {model.channels}"
+        own = {"own": "", "channels": model.channels, "kernel": model.kernel_size}
+        own["readout"] = {"first": "5' end", "last": "3' end"}[model.readout]
+    return own | {
         "rows": rows,
-        "kernel": arguments["kernel_size"],
-        "padding": arguments["padding"],
-        "targets": arguments["num_targets"],
-        "channels": model.channels,
-        "tracks": arguments["in_channels"],
-        "readout": {"first": "5' end", "last": "3' end"}[arguments["readout"]],
+        "padding": model.padding,
+        "targets": model.targets,
+        "tracks": model.in_channels,
         "parameters": sum(one.numel() for one in model.parameters()),
         "context": (
             "The convolutions have no padding: a window means the same at every position of a message."
@@ -121,6 +124,9 @@ def when(paths: list[Path]) -> str:
 
 def evaluation_command(work: Work, label: str) -> str:
     """Return the command that evaluates the model."""
+    if isinstance(work.checkpoint.model, OwnNetwork):  # what the config says beside the model is of training
+        model = shlex.quote(f"model={work.named}")
+        return f"python -m half_life.evaluate --config configs/training/hl_predictor.yaml {model}"
     stage = "mrl" if "ribosome" in label else "half_life"
     checkpoint = work.model.checkpoint if isinstance(work.model.checkpoint, str) else work.model.checkpoint[0]
     return f"bash {stage}/run_test.sh configs/training/{work.name}.yaml {checkpoint}"
@@ -134,7 +140,7 @@ def commands(work: Work, layer: int) -> dict[str, str]:
         "scan": f"bash motif_contribution/script/run_search_maxact.sh {layer} {layer} {interaction}",
         "contribution": f"bash motif_contribution/script/run_contribution.sh {layer} {layer} {interaction}",
         "fragments": f"bash motif_interaction/script/run_fragment_location.sh {layer} {interaction}",
-        "pairs": f"bash motif_interaction/script/run_scr.sh {layer} 0 {work.channels} {interaction}",
+        "pairs": f"bash motif_interaction/script/run_scr.sh {layer} 0 {work.channels_of(layer)} {interaction}",
     }
 
 
@@ -152,7 +158,8 @@ def stage_rows(
         pairs: pairs of the layer.
         measured: neurons of the layer in the table of pairs, which says of those without a pair why.
     """
-    neurons = range(1, work.channels + 1)
+    channels = work.channels_of(layer)
+    neurons = range(1, channels + 1)
     run = commands(work, layer)
     done = [one for one, state in states.items() if state in ("fine", "silent", "empty")]
     matched = [one for one in done if work.matches(layer, one).is_file()]
@@ -164,19 +171,19 @@ def stage_rows(
         return {"title": title, "said": said, "when": when(paths) if count else "",
                 "command": "" if count and not problem and count >= full.get(title, 1) else command}  # fmt: skip
 
-    full = {"Motifs": work.channels, "Database matches": work.channels, "Contribution": work.channels,
-            "Fragments": work.channels, "Interactions": work.channels}  # fmt: skip
+    full = {"Motifs": channels, "Database matches": channels, "Contribution": channels,
+            "Fragments": channels, "Interactions": channels}  # fmt: skip
     wrong = sum(state in ("other", "damaged") for state in states.values())
     problem = f"{wrong} of other weights or damaged" if wrong else ""
     return [
-        row("Motifs", len(done), f"of {work.channels} neurons", [work.motifs(layer, one) for one in done],
+        row("Motifs", len(done), f"of {channels} neurons", [work.motifs(layer, one) for one in done],
             run["motifs"], problem),
-        row("Database matches", len(matched), f"of {work.channels} neurons",
+        row("Database matches", len(matched), f"of {channels} neurons",
             [work.matches(layer, one) for one in matched], run["motifs"]),
         row("Scan of the data set", int(scanned), "layer", [work.scan(layer)], run["scan"], scan_note),
-        row("Contribution", contributions, f"of {work.channels} neurons", [work.contribution()], run["contribution"]),
-        row("Fragments", len(located), f"of {work.channels} neurons",
+        row("Contribution", contributions, f"of {channels} neurons", [work.contribution()], run["contribution"]),
+        row("Fragments", len(located), f"of {channels} neurons",
             [work.fragments(layer, one) for one in located], run["fragments"]),
-        row("Interactions", measured, f"of {work.channels} neurons: {pairs:,} pairs", [work.pairs(layer)],
+        row("Interactions", measured, f"of {channels} neurons: {pairs:,} pairs", [work.pairs(layer)],
             run["pairs"]),
     ]  # fmt: skip

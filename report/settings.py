@@ -10,7 +10,7 @@ from pathlib import Path
 import pydantic
 
 from utils.checkpoint import Checkpoint, load_checkpoint
-from utils.config import ModelSettings, find_config, load_model_settings, load_settings, read_yaml
+from utils.config import ModelSettings, OwnModelSettings, find_config, load_model_settings, load_settings, read_yaml
 from utils.interpretation_settings import InteractionSettings
 from utils.motif import Motif, read_meme
 from utils.runtime import ROOT, InputError, file_sha256, home_path, shown
@@ -44,7 +44,7 @@ class Work:
         root: folder of the stages.
     """
 
-    model: ModelSettings
+    model: ModelSettings | OwnModelSettings
     discovery: DiscoverySettings
     interaction: InteractionSettings
     configs: dict[str, str]
@@ -71,12 +71,16 @@ class Work:
     @property
     def layers(self) -> range:
         """Convolutions of the network, counted from 1."""
-        return range(1, self.checkpoint.model.num_layers + 2)
+        return range(1, self.checkpoint.model.layers + 1)
 
     @property
-    def channels(self) -> int:
-        """Neurons of a layer."""
-        return self.checkpoint.model.channels
+    def alphabet(self) -> str:
+        """How words are written: RNA or DNA."""
+        return self.checkpoint.model.alphabet
+
+    def channels_of(self, layer: int) -> int:
+        """Return the neurons of a layer."""
+        return self.checkpoint.model.channels_of(layer)
 
     def path(self, name: str | Path) -> Path:
         """Return the path of a file or folder that a config names."""
@@ -183,7 +187,7 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
     path = find_config(config)
     content = read_yaml(path)
     if "checkpoint" in content:
-        model, stage = load_settings(ModelSettings, path), ""
+        model, stage = load_model_settings(path), ""
     elif "model" in content:
         model = load_model_settings(str(content["model"]))
         own = set(InteractionSettings.model_fields) - SHARED
@@ -206,6 +210,6 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
         key = ".".join(map(str, problem["loc"]))
         raise InputError(f"{shown(files['interpreting'])}: key '{key}': {problem['msg'].lower()}") from None
     configs = {one: shown(file) for one, file in files.items()}
-    own = path.stem if path.parent == ROOT / "configs" / "models" else path
+    own = path.stem if path.parent == ROOT / "configs" / "models" else shown(path)
     named = str(content.get("model", own))
     return Work(model, discovery, interaction, configs, given, load_checkpoint(model), named, root)

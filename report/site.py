@@ -11,7 +11,7 @@ from markupsafe import Markup
 from report.cache import write_changed
 from report.help import HELP, labels, sentences
 from report.neurons import ONE_PATTERN
-from utils.page import SCRIPTS, number, probability
+from utils.page import SCRIPTS, alphabet_of, number, probability
 from utils.runtime import fingerprint
 
 HERE = Path(__file__).resolve().parent
@@ -110,9 +110,11 @@ class Site:
         folder: where it lies.
         model: name of the model.
         overwrite: write every page again.
+        alphabet: RNA, or DNA, whose logos have T.
     """
 
-    def __init__(self, folder: Path, model: str, overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, model: str, overwrite: bool = False, alphabet: str = "RNA") -> None:
+        self.spelling = alphabet_of(alphabet)
         self.folder, self.model, self.overwrite = folder, model, overwrite
         self.pages: set[Path] = set()
         self.files: set[Path] = set()  # to take along
@@ -127,7 +129,12 @@ class Site:
         )  # fmt: skip
         environment.filters |= {one.__name__: one for one in FILTERS}
         environment.globals |= {"help": HELP, "labels": labels(), "sentences": sentences(), "menu": MENU}
-        environment.globals |= {"model": self.model, "one_pattern": ONE_PATTERN, "why": UNTESTED}
+        environment.globals |= {
+            "model": self.model,
+            "one_pattern": ONE_PATTERN,
+            "why": UNTESTED,
+            "spelling": self.spelling,
+        }
         return environment
 
     @cached_property

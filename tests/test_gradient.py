@@ -146,7 +146,7 @@ def test_the_setting_chooses_it(tmp_path):
     chosen = {}
     for name in ("auto", "genetic", "gradient"):
         settings = DiscoverySettings(model=str(tmp_path / "toy.yaml"), device="cpu", sampler=name)
-        chosen[name] = open_discovery(settings, 4)
+        chosen[name] = open_discovery(settings, 4)  # conv3 is drawn by boltzmann
     for name, kind in (("auto", GradientSampler), ("gradient", GradientSampler), ("genetic", GeneticSampler)):
         assert isinstance(chosen_sampler(chosen[name]), kind)
     assert chosen["auto"].sample_key == chosen["gradient"].sample_key != chosen["genetic"].sample_key

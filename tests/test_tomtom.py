@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 
-from utils.motif import Motif, read_meme
+from utils.motif import Motif, consensus, read_meme
 from utils.runtime import ROOT
-from utils.sequence import encode, iupac_ppm
-from utils.tomtom import COLUMNS, P_FLOOR, tomtom, with_pseudocount
+from utils.sequence import decode, encode, iupac_ppm
+from utils.tomtom import COLUMNS, P_FLOOR, reverse_complements, tomtom, with_pseudocount
 
 DATABASES = {
     "rbp_human_transite": ["rbp_human_transite.meme"],
@@ -202,3 +202,29 @@ def test_a_perfect_short_match_has_no_impossible_p_value():
     by_length = tomtom([Motif(word, "", iupac_ppm(word), 41) for word in ("CUAA", "ACUAA", "ACUAAC")], targets, 1.0)
     best = by_length.groupby("Query_ID", sort=False)["p-value"].min()
     assert best.is_monotonic_decreasing
+
+
+def test_both_strands_of_dna():
+    """Trap 10 the other way round: for DNA a target that is the reverse complement is found, on the strand -.
+
+    As good as on one strand against the turned target, but for the second attempt: 1 - (1 - p)^2.
+    """
+    random = np.random.default_rng(3)
+    ppms = [random.dirichlet([0.3] * 4, size=11).T for _ in range(60)]
+    targets = [Motif(f"m{place}", "", ppm) for place, ppm in enumerate(ppms)]
+    query = Motif("query", "", reverse_complements(ppms[:1])[0][:, 2:])
+    single = tomtom([query], [Motif("m0", "", query.ppm), *targets[1:]], keep_best=True).iloc[0]
+    one, both = (tomtom([query], targets, 0.01, keep_best=True, both_strands=both) for both in (False, True))
+    assert (one["Orientation"] == "+").all()
+    assert not ((one["Target_ID"] == "m0") & (one["q-value"] < 0.01)).any()
+    found = both.iloc[0]
+    assert (found["Target_ID"], found["Orientation"]) == ("m0", "-")
+    assert found["p-value"] < 30 * single["p-value"]
+    turned = decode(consensus(reverse_complements(ppms[:1])[0]))
+    assert found["Target_consensus"] == turned
+    assert found["Optimal_offset"] == 2  # column of the turned target at which the query begins
+    assert turned[2:] == found["Query_consensus"]
+    forward = tomtom([Motif("query", "", ppms[0])], targets, both_strands=True).iloc[0]
+    assert (forward["Target_ID"], forward["Orientation"]) == ("m0", "+")
+    p = tomtom([query], targets, 1.0, both_strands=True)["p-value"].to_numpy()
+    assert 0.3 < np.median(p) < 0.8  # of chance targets: neither too small nor too large

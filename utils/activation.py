@@ -194,6 +194,10 @@ class WindowNetwork:
             if layer >= first:
                 yield layer, found
 
+    def dense_activation(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return the activation of every neuron at every window start; see ``dense_activation`` below."""
+        return dense_activation(self.model, indices.to(self.device), layer)
+
     @torch.no_grad()
     def activation(self, indices: torch.Tensor, layer: int, neuron: torch.Tensor) -> torch.Tensor:
         """Return the activation float32 (n,) of windows as long as the receptive field.

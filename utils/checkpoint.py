@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
-from utils.config import ModelSettings
+from utils.config import ModelSettings, OwnModelSettings
 from utils.model import Predictor
+from utils.own_network import OwnNetwork, build, identity, load_state, state_of
 from utils.runtime import InputError, atomic_path, file_sha256, root_path, shown
+from utils.stack_reader import Unreadable
 
 # what torch.load raises on files that are cut short, damaged or something else
 UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, LookupError, ValueError, OSError,
@@ -26,13 +28,13 @@ class Checkpoint:
     """A trained model with what is known of its training.
 
     Attributes:
-        model: the predictor, in evaluation mode.
+        model: the predictor, or a network of the user's, in evaluation mode.
         training: settings, seed, metrics, label scaling, data SHA-256; empty for a bare published checkpoint.
-        sha256: of the file.
+        sha256: of the file; of a network of the user's, of its weights, code and settings together.
         name: of the model.
     """
 
-    model: Predictor
+    model: Predictor | OwnNetwork
     training: dict = field(default_factory=dict)
     sha256: str = ""
     name: str = ""
@@ -40,7 +42,7 @@ class Checkpoint:
     @property
     def label_scaling(self) -> tuple[list[float], list[float]]:
         """Mean and standard deviation of the training labels, one per target (0 and 1 where not known)."""
-        targets = self.model.arguments["num_targets"]
+        targets = self.model.targets
         scaling = self.training.get("label_scaling", {})
         return scaling.get("mean", [0.0] * targets), scaling.get("std", [1.0] * targets)
 
@@ -60,21 +62,29 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
     Raises:
         InputError: no such file, or not a checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{shown(path)}: no such checkpoint; train the model first or correct the model config")
-    try:
-        _require_unpacked(path)
-        with warnings.catch_warnings(action="ignore"):  # of what is refused in a moment
-            content = torch.load(path, map_location=device, weights_only=True)
-    except UNREADABLE as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(f"{shown(path)}: not a readable checkpoint ({reason}); get or train it again") from None
+    content = _read_file(Path(path), device)
     if isinstance(content, dict) and "conv1.weight" in content:
         content = {"model_state_dict": content}
     if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
         raise InputError(f"{shown(path)}: holds no 'model_state_dict'; it is not a checkpoint of a predictor")
     return content
+
+
+def _read_file(path: Path, device: torch.device | str) -> object:
+    """Return what a file of torch's holds; nothing in it is executed.
+
+    Raises:
+        InputError: no such file, or not such a file.
+    """
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: no such checkpoint; train the model first or correct the model config")
+    try:
+        _require_unpacked(path)
+        with warnings.catch_warnings(action="ignore"):  # of what is refused in a moment
+            return torch.load(path, map_location=device, weights_only=True)
+    except UNREADABLE as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise InputError(f"{shown(path)}: not a readable checkpoint ({reason}); get or train it again") from None
 
 
 def _require_unpacked(path: Path) -> None:
@@ -138,7 +148,7 @@ def arguments_of_state(state: dict, settings: ModelSettings) -> dict:
     }
 
 
-def only_checkpoint(settings: ModelSettings) -> Path:
+def only_checkpoint(settings: ModelSettings | OwnModelSettings) -> Path:
     """Return the path of the one checkpoint of a model.
 
     Raises:
@@ -154,7 +164,7 @@ def only_checkpoint(settings: ModelSettings) -> Path:
 
 
 def load_checkpoint(
-    settings: ModelSettings, device: torch.device | str = "cpu", path: Path | None = None
+    settings: ModelSettings | OwnModelSettings, device: torch.device | str = "cpu", path: Path | None = None
 ) -> Checkpoint:
     """Load a model in evaluation mode.
 
@@ -167,6 +177,8 @@ def load_checkpoint(
         InputError: missing, unreadable, of another network, or the config names several files.
     """
     path = path or only_checkpoint(settings)
+    if isinstance(settings, OwnModelSettings):
+        return _load_own(settings, device, path)
     content = read_checkpoint(path, device)
     state, training = content["model_state_dict"], content.get("training") or {}
     try:
@@ -187,3 +199,24 @@ def load_checkpoint(
         raise InputError(f"{shown(path)}: its weights do not fit the predictor ({reason})") from None
     model = model.to(device).eval().requires_grad_(False)
     return Checkpoint(model, training, file_sha256(path), settings.name)
+
+
+def _load_own(settings: OwnModelSettings, device: torch.device | str, path: Path) -> Checkpoint:
+    """Load a network of the user's in evaluation mode.
+
+    Raises:
+        InputError: code, weights and settings do not fit each other, or its convolutions cannot be read.
+    """
+    content = _read_file(path, "cpu")
+    module, code = build(settings)
+    try:
+        state = state_of(content)
+        _require_weights(state, path.stat().st_size)
+        load_state(module, state, settings.prefix)
+    except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{shown(path)}: its weights do not fit {settings.network} ({error})") from None
+    try:
+        model = OwnNetwork(module, settings)
+    except Unreadable as error:
+        raise InputError(f"network {settings.network}: {error}") from None
+    return Checkpoint(model.to(device), {}, identity(settings, file_sha256(path), code), settings.name)

@@ -75,6 +75,30 @@ class ModelSettings(Settings):
     network: NetworkSettings = NetworkSettings()
 
 
+class OwnModelSettings(Settings):
+    """configs/models/NAME.yaml of a network of the user's: its class, its weights, and how it reads sequences."""
+
+    name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    checkpoint: str
+    dataset: str
+    network: str = pydantic.Field(pattern=r"^[^\n]+:[A-Za-z_]\w*$")  # FILE.py:Class, or package.module:Class
+    arguments: dict[str, typing.Any] = pydantic.Field({}, description="of the class")
+    prefix: str = pydantic.Field("", description="of the keys of the weights, such as model.")
+    alphabet: typing.Literal["RNA", "DNA"] = "RNA"
+    reverse_complement: bool = pydantic.Field(False, description="DNA: match motifs on both strands")
+    tracks: int = pydantic.Field(4, ge=4, le=256, description="of the input: A, C, G, T and others, held at zero")
+    targets: int = pydantic.Field(1, ge=1, le=10_000, description="predicted properties")
+    layers: list[str] = pydantic.Field([], description="names of the convolutions to interpret; [] for all")
+
+    @pydantic.field_validator("reverse_complement")
+    @classmethod
+    def _of_dna(cls, value: bool, info: pydantic.ValidationInfo) -> bool:
+        """Refuse reverse complements of RNA, which has one strand."""
+        if value and info.data.get("alphabet") != "DNA":
+            raise ValueError("only for alphabet: DNA; RNA has one strand")
+        return value
+
+
 # what PyYAML raises: a date such as 2024-99-99 is a ValueError, a key that is a list a TypeError
 NOT_YAML = (yaml.YAMLError, ValueError, TypeError, RecursionError)
 LARGEST_YAML = 2**20  # bytes of a config
@@ -214,9 +238,25 @@ def find_config(path: str | Path, below: str = "") -> Path:
     raise InputError(f"{path}: no such config file (looked for {', '.join(shown(c) for c in candidates)})")
 
 
-def load_model_settings(name: str) -> ModelSettings:
-    """Return the model that a stage's config names: a name in configs/models, or a path."""
-    return load_settings(ModelSettings, find_config(name, "models"))
+def load_model_settings(name: str | Path) -> ModelSettings | OwnModelSettings:
+    """Return the model that a stage's config names: a name in configs/models, or a path.
+
+    Where its ``network`` is text it is a network of the user's. A Python file is looked for beside the config, then
+    from the repository root, and its whole path is put in.
+    """
+    path = find_config(name, "models")
+    if not isinstance(read_yaml(path).get("network"), str):
+        return load_settings(ModelSettings, path)
+    settings = load_settings(OwnModelSettings, path)
+    place, _, kind = settings.network.rpartition(":")
+    if not place.endswith(".py"):
+        return settings
+    candidates = [path.parent / home_path(place), root_path(place)]
+    file = next((one for one in candidates if one.is_file()), None)
+    if file is None:
+        looked = ", ".join(shown(one) for one in dict.fromkeys(candidates))
+        raise InputError(f"{shown(path)}: key 'network': {place} is no file (looked for {looked})")
+    return settings.model_copy(update={"network": f"{file.resolve()}:{kind}"})
 
 
 def parse_range(text: str | int, limit: int, what: str = "neurons") -> list[int]:

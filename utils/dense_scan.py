@@ -98,7 +98,7 @@ def _scan_chunk(
         without a window, and starts int64 (m, neurons).
     """
     device, model = network.device, network.model
-    reach = model.receptive_field(layers[-1]) - 1
+    reach = max(map(model.receptive_field, layers)) - 1
     bases = torch.zeros(1, size + reach, dtype=torch.uint8)
     there = torch.from_numpy(stream.bases[first : first + size + reach])
     bases[0, : len(there)] = there
@@ -109,22 +109,24 @@ def _scan_chunk(
     messages, segment = np.unique(stream.message[blocks], return_inverse=True)
     origin = torch.from_numpy(stream.origin[blocks]).to(device)
     room, count = room.to(device), len(segment)
-    segment = torch.from_numpy(segment).to(device)[:, None].expand(-1, model.channels)
-    number = torch.arange(count, device=device)[:, None].expand(-1, model.channels)
-    neuron = torch.arange(model.channels, device=device)
+    segments = torch.from_numpy(segment).to(device)[:, None]
+    numbers = torch.arange(count, device=device)[:, None]
     found = {}
     for layer, x in network.dense_maps(bases, layers[0], layers[-1]):
         if layer not in layers:
             continue
+        channels = model.channels_of(layer)
+        segment, number = segments.expand(-1, channels), numbers.expand(-1, channels)
+        neuron = torch.arange(channels, device=device)
         x = x[0, :, 0, :size].t()  # (starts, channels), contiguous
         no_window = (room < model.receptive_field(layer)).nonzero()[:, 0]
         filled = x.index_fill_ if layer == layers[-1] else x.index_fill  # layers above read what is there
-        inside = filled(0, no_window, float("-inf")).view(-1, BLOCK, model.channels)
+        inside = filled(0, no_window, float("-inf")).view(-1, BLOCK, channels)
         of_block = inside.amax(dim=1)[:count]
-        maximum = torch.full((len(messages), model.channels), float("-inf"), device=device)
+        maximum = torch.full((len(messages), channels), float("-inf"), device=device)
         maximum.scatter_reduce_(0, segment, of_block, "amax")
         best = torch.where(of_block == maximum.gather(0, segment), number, count - 1)
-        block = torch.full((len(messages), model.channels), count - 1, device=device)
+        block = torch.full((len(messages), channels), count - 1, device=device)
         block.scatter_reduce_(0, segment, best, "amin")  # the first of equal ones
         windows = inside[block[:, :, None], torch.arange(BLOCK, device=device), neuron[None, :, None]]
         offset = (windows == maximum[:, :, None]).int().argmax(dim=2)
@@ -146,10 +148,11 @@ def scan_messages(
         For each layer the maxima float32 (n, neurons) and the starts int32 (n, neurons), 0-based, the first of equal
         maxima; minus infinity and -1 where a message has no window without N and padding.
     """
-    layers, channels = sorted(set(layers)), network.model.channels
-    maxima = {layer: np.full((len(bases), channels), -np.inf, dtype=np.float32) for layer in layers}
-    starts = {layer: np.full((len(bases), channels), -1, dtype=np.int32) for layer in layers}
-    stream = pack(bases, network.model.receptive_field(layers[0]))
+    layers, model = sorted(set(layers)), network.model
+    shapes = {layer: (len(bases), model.channels_of(layer)) for layer in layers}
+    maxima = {layer: np.full(shape, -np.inf, dtype=np.float32) for layer, shape in shapes.items()}
+    starts = {layer: np.full(shape, -1, dtype=np.int32) for layer, shape in shapes.items()}
+    stream = pack(bases, min(map(model.receptive_field, layers)))
     size = CHUNK_CUDA if network.device.type == "cuda" else CHUNK
     if layers[-1] > 1:
         network.prepare()

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from utils.data import PART_POSITIONS, Split
 from utils.dense_scan import bases_of_codes
+from utils.geometry import Geometry
 from utils.model import Predictor
 from utils.sequence import one_hot
 
@@ -176,6 +177,34 @@ class EditedMessages:
         return self._tail(x, gru(x, self._states[row, begin].unsqueeze(0))[1])[0]
 
 
+class WholeMessages:
+    """As ``EditedMessages``, of any network: each prediction is one of the whole message, at its whole price.
+
+    Args:
+        model: the network, in evaluation mode.
+        X: float32 (messages, tracks, length).
+        longest: length of the longest message.
+    """
+
+    def __init__(self, model: Geometry, X: torch.Tensor, longest: int) -> None:
+        self.model, self.X, self.longest, self.width = model, X, longest, X.shape[-1]
+        with torch.no_grad():
+            self.intact = model(X, longest)
+
+    @torch.no_grad()
+    def predict(self, row: torch.Tensor, start: torch.Tensor, bases: torch.Tensor) -> torch.Tensor:
+        """Return predictions float32 (batch, targets) of messages in which one stretch is replaced."""
+        found = []
+        size = max(1, PART_POSITIONS // self.width)
+        place = torch.arange(bases.shape[1], device=row.device)
+        for own, begin, new in zip(row.split(size), start.split(size), bases.split(size), strict=True):
+            X = self.X[own]
+            columns = (begin[:, None] + place)[:, None].expand(-1, 4, -1)
+            X[:, :4] = X[:, :4].scatter(2, columns, one_hot(new))
+            found.append(self.model(X, self.longest))
+        return torch.cat(found)
+
+
 def message_batches(rows: np.ndarray, length: np.ndarray) -> Iterator[np.ndarray]:
     """Yield rows in batches of like length whose nucleotides fit in memory together (at least one row each)."""
     rows = rows[np.argsort(length[rows], kind="stable")]
@@ -188,12 +217,12 @@ def message_batches(rows: np.ndarray, length: np.ndarray) -> Iterator[np.ndarray
 
 
 def predict_edits(
-    model: Predictor, split: Split, row: np.ndarray, start: np.ndarray, width: np.ndarray, bases: np.ndarray
+    model: Geometry, split: Split, row: np.ndarray, start: np.ndarray, width: np.ndarray, bases: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return predictions of whole messages, intact and with one stretch replaced, equal to whole predictions.
 
     Args:
-        model: the predictor, in evaluation mode.
+        model: in evaluation mode; of a network of the user's whole messages are predicted anew for every edit.
         split: the messages.
         row: int64 (edits,), message of each edit.
         start: int64 (edits,), 0-based first position of the stretch.
@@ -203,14 +232,14 @@ def predict_edits(
     Returns:
         float32 (edits, targets) of the intact messages and (edits, draws, targets) of the edited ones.
     """
-    device = next(model.parameters()).device
+    device, reader = next(model.parameters()).device, EditedMessages if isinstance(model, Predictor) else WholeMessages
     edits, draws, _ = bases.shape
-    targets = model.head.out_features
+    targets = model.targets
     intact = np.empty((edits, targets), dtype=np.float32)
     edited = np.empty((edits, draws, targets), dtype=np.float32)
     order = np.argsort(row, kind="stable")
     for batch in message_batches(np.unique(row), split.length):
-        messages = EditedMessages(model, *split.batch(batch, device))
+        messages = reader(model, *split.batch(batch, device))
         whole = messages.intact.cpu().numpy()
         chosen = np.concatenate([order[np.searchsorted(row[order], one) : np.searchsorted(row[order], one, "right")]
                                  for one in batch])  # fmt: skip

@@ -86,7 +86,7 @@ class Interpretation:
         Raises:
             InputError: it has not.
         """
-        highest = self.checkpoint.model.num_layers + 1
+        highest = self.checkpoint.model.layers
         if not 1 <= layer <= highest:
             raise InputError(f"layer: conv{layer} is not a layer of {self.name}, which has conv1 to conv{highest}")
 

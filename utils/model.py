@@ -65,6 +65,8 @@ class Predictor(nn.Module):
             ``first``: it reads 3' to 5' and its state at the 5' end is used (Saluki).
     """
 
+    alphabet, reverse_complement = "RNA", False  # see utils.geometry
+
     def __init__(
         self,
         num_layers: int,
@@ -110,6 +112,32 @@ class Predictor(nn.Module):
         if not 1 <= layer <= self.num_layers + 1:
             raise ValueError(f"layer {layer} is outside 1 to {self.num_layers + 1}")
         return self.conv1 if layer == 1 else self.conv_layers[layer - 2]
+
+    @property
+    def layers(self) -> int:
+        """Convolutions, counted from 1 (see ``utils.geometry``)."""
+        return self.num_layers + 1
+
+    @property
+    def targets(self) -> int:
+        """Predicted properties."""
+        return self.head.out_features
+
+    def channels_of(self, layer: int) -> int:
+        """Return the neurons of a layer."""
+        return self.convolution(layer).out_channels
+
+    def pool_width(self, layer: int) -> int:
+        """Return over how many positions of a layer the max-pool above it reaches."""
+        return 1 if layer == 1 else 2
+
+    def reads_length(self, length: int) -> bool:
+        """Return whether inputs of a length are long enough for the last max-pool."""
+        return self.map_length(length, self.layers) >= 2
+
+    def reads_tracks(self, tracks: int) -> bool:
+        """Return whether a data set with so many tracks has those of the network."""
+        return tracks == self.in_channels
 
     def stride(self, layer: int) -> int:
         """Return the distance, in nucleotides, between neighbouring positions of a layer's convolution."""

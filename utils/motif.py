@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.runtime import InputError, shown, write_text
-from utils.sequence import IUPAC_OF_BASES
+from utils.sequence import IUPAC_OF_BASES, spelled
 
 ROWS = 4096  # sequences counted at once
 _LETTER_OF_BASES = np.array(  # of the sum of 1 for A, 2 for C, 4 for G, 8 for U
@@ -110,9 +110,11 @@ def segments(ppm: np.ndarray, threshold: float = 0.7, min_width: int = 4, max_wi
     return pieces
 
 
-def meme_text(motifs: Iterable[Motif]) -> str:
-    """Return motifs in MEME's minimal format, RNA alphabet."""
-    lines = ["MEME version 4", "", "ALPHABET= ACGU", "", "Background letter frequencies", "A 0.25 C 0.25 G 0.25 U 0.25"]
+def meme_text(motifs: Iterable[Motif], alphabet: str = "RNA") -> str:
+    """Return motifs in MEME's minimal format, in the alphabet RNA or DNA."""
+    background = spelled("A 0.25 C 0.25 G 0.25 U 0.25", alphabet)
+    lines = ["MEME version 4", "", f"ALPHABET= {spelled('ACGU', alphabet)}", "", "Background letter frequencies"]
+    lines.append(background)
     for motif in motifs:
         width = motif.ppm.shape[1]
         lines += ["", f"MOTIF {motif.name} {motif.alt}".rstrip(), ""]
@@ -121,9 +123,9 @@ def meme_text(motifs: Iterable[Motif]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_meme(path: str | Path, motifs: Iterable[Motif]) -> None:
-    """Write motifs in MEME's minimal format, RNA alphabet, whole or not at all."""
-    write_text(path, meme_text(motifs))
+def write_meme(path: str | Path, motifs: Iterable[Motif], alphabet: str = "RNA") -> None:
+    """Write motifs in MEME's minimal format, in the alphabet RNA or DNA, whole or not at all."""
+    write_text(path, meme_text(motifs, alphabet))
 
 
 def read_meme(paths: str | Path | Sequence[str | Path]) -> list[Motif]:

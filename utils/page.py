@@ -48,6 +48,11 @@ def document(title: str, body: str, data: dict, style: Path, settings: str | Non
     )
 
 
+def alphabet_of(alphabet: str) -> dict[str, str]:
+    """Return what the scripts read of a network's alphabet: nothing for RNA."""
+    return {"alphabet": alphabet} if alphabet == "DNA" else {}
+
+
 def number(value: float) -> str:
     """Return a number to three digits; a dash where it is missing."""
     if math.isnan(value):

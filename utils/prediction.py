@@ -5,47 +5,47 @@ import torch
 from scipy.stats import rankdata
 
 from utils.data import Split, parts_of_like_length
-from utils.model import Predictor
+from utils.geometry import Geometry
 from utils.runtime import InputError
 
 
-def require_length(model: Predictor, split: Split, where: str) -> None:
+def require_length(model: Geometry, split: Split, where: str) -> None:
     """Check that the inputs are long enough for the network.
 
     Raises:
         InputError: they are not; ``where`` names the data set.
     """
     length = split.codes.shape[1]
-    top = model.num_layers + 1
-    if model.map_length(length, top) < 2:
-        raise InputError(f"{where}: inputs of {length} nt are too short for {model.num_layers} layers")
+    if not model.reads_length(length):
+        raise InputError(f"{where}: inputs of {length} nt are too short for {model.layers} convolutions")
 
 
-def require_fit(model: Predictor, split: Split, where: str, checkpoint: str) -> None:
+def require_fit(model: Geometry, split: Split, where: str, checkpoint: str) -> None:
     """Check that a data set has the tracks and labels of the model.
 
     Raises:
         InputError: it has others; ``where`` names the data set, ``checkpoint`` the model.
     """
-    for what, there, expected in (
-        ("tracks", split.tracks, model.in_channels),
-        ("labels a message", split.label.shape[1], model.head.out_features),
+    labels = split.label.shape[1]
+    for what, there, expected, fine in (
+        ("tracks", split.tracks, model.in_channels, model.reads_tracks(split.tracks)),
+        ("labels a message", labels, model.targets, labels == model.targets),
     ):
-        if there != expected:
+        if not fine:
             raise InputError(
                 f"{where}: {there} {what}, but {checkpoint} has {expected}; use the data set the model was trained for"
             )
 
 
 @torch.no_grad()
-def predict(model: Predictor, split: Split, batch_size: int = 64) -> np.ndarray:
+def predict(model: Geometry, split: Split, batch_size: int = 64) -> np.ndarray:
     """Return predictions float32 (n, targets), on the scale the model was trained on, in evaluation mode.
 
     Messages of like length are read together, so that each batch costs the length of its messages; the convolutions
     read a batch in parts, whose feature maps take little memory.
     """
     device = next(model.parameters()).device
-    y_hat = np.empty((len(split), model.head.out_features), dtype=np.float32)
+    y_hat = np.empty((len(split), model.targets), dtype=np.float32)
     training = model.training
     model.eval()
     for rows in split.batches_by_length(batch_size):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from utils.checkpoint import only_checkpoint
-from utils.config import load_model_settings, load_settings, settings_parser
+from utils.config import OwnModelSettings, load_model_settings, load_settings, settings_parser
 from utils.data import SPLITS
 from utils.evaluation import run_evaluation
 from utils.runtime import InputError, is_below_root, run_script, shown
@@ -19,6 +19,10 @@ def train_command(doc: str | None, results: Path, argv: list[str] | None) -> Non
     def run() -> None:
         settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
         model = load_model_settings(settings.model)
+        if isinstance(model, OwnModelSettings):
+            raise InputError(
+                f"model {model.name}: a network of one's own is trained by its own script, not by this one"
+            )
         path = only_checkpoint(model)
         if not settings.checkpoint and not (is_below_root(path) and path.suffix == ".pth"):
             raise InputError(

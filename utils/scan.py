@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from utils.activation import WindowNetwork
 from utils.config import load_settings
 from utils.dense_scan import bases_of_codes, scan_messages
 from utils.hdf5 import Damaged, new_file, read_arrays
@@ -26,6 +25,7 @@ from utils.interpretation_settings import (
     open_interpretation,
 )
 from utils.runtime import ROOT, InputError, atomic_path, fingerprint, one_at_a_time, run_script, shown
+from utils.stack_network import window_network
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def _read(path: Path, layer: int, work: Interpretation) -> Scan:
     Raises:
         Damaged: it holds something else than a scan of the messages.
     """
-    field, each = work.checkpoint.model.receptive_field(layer), (work.checkpoint.model.channels,)
+    field, each = work.checkpoint.model.receptive_field(layer), (work.checkpoint.model.channels_of(layer),)
     shapes = {f"message_{name}": (len(work.messages), *each) for name in ("maximum", "start")}
     shapes |= {f"neuron_{name}": each for name in ("maximum", "row", "start")}
     scan = Scan(layer, field, **{key.removeprefix("message_"): one for key, one in read_arrays(path, shapes).items()})
@@ -203,18 +203,21 @@ def _scan(work: Interpretation, waiting: list[int], overwrite: bool, begin: rang
     if overwrite:
         for folder in parts.values():
             shutil.rmtree(folder, ignore_errors=True)
-    network = WindowNetwork(model, next(model.parameters()).device)
+    network = window_network(model, next(model.parameters()).device)
     blocks = blocks_of_rows(messages.length, BLOCK_NUCLEOTIDES)
     blocks = [rows for rows in blocks if begin is None or rows.start in begin]
-    total, shape = sum(int(messages.length[rows].sum()) for rows in blocks), (len(messages), model.channels)
+    total = sum(int(messages.length[rows].sum()) for rows in blocks)
     kinds = (np.float32, np.int32) if begin is None else ()  # of maxima and starts
-    found = {layer: tuple(np.empty(shape, kind) for kind in kinds) for layer in waiting}
+    found = {
+        layer: tuple(np.empty((len(messages), model.channels_of(layer)), kind) for kind in kinds) for layer in waiting
+    }
     label = f"scan conv{waiting[0]}" + (f" to conv{waiting[-1]}" if len(waiting) > 1 else "")
     with tqdm(total=total, desc=label, unit="nt", unit_scale=True, mininterval=0.5) as bar:
         for rows in blocks:
             names = {layer: folder / block_name(rows) for layer, folder in parts.items()}
-            shape = rows.stop - rows.start, model.channels
-            known = {layer: block for layer, name in names.items() if (block := _stored_block(name, shape))}
+            count = rows.stop - rows.start
+            shapes = {layer: (count, model.channels_of(layer)) for layer in waiting}
+            known = {layer: block for layer, name in names.items() if (block := _stored_block(name, shapes[layer]))}
             missing = [layer for layer in waiting if layer not in known]
             new = scan_messages(network, bases_of_codes(messages.codes[rows]), missing) if missing else {}
             for layer in waiting:

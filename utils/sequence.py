@@ -42,6 +42,11 @@ def decode(indices: np.ndarray) -> str:
     return _LETTERS[np.minimum(indices, N)].tobytes().decode("ascii")
 
 
+def spelled(word: str, alphabet: str) -> str:
+    """Return a word of bases or IUPAC letters as a network's alphabet writes it: with T where it is DNA."""
+    return word.replace("U", "T") if alphabet == "DNA" else word
+
+
 def one_hot(indices: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Return one-hot float32 (..., 4, length) of indices (..., length); an N is a column of zeros."""
     indices = torch.as_tensor(indices)

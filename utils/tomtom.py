@@ -27,12 +27,18 @@ def with_pseudocount(motif: Motif) -> np.ndarray:
 
 
 def tomtom(
-    queries: list[Motif], targets: list[Motif], q_threshold: float = 0.01, keep_best: bool = False, n_jobs: int = -1
+    queries: list[Motif],
+    targets: list[Motif],
+    q_threshold: float = 0.01,
+    keep_best: bool = False,
+    n_jobs: int = -1,
+    both_strands: bool = False,
 ) -> pd.DataFrame:
-    """Compare every query with every target, on one strand (RNA has no reverse complement here).
+    """Compare every query with every target, on one strand (RNA has no reverse complement), or for DNA on both.
 
-    p-values are memelite's, floored at 1e-300; E = p x number of targets; q-values by Benjamini-Hochberg over the
-    targets of a query.
+    On both strands the reverse complement of each target is compared too: of its two p-values the smaller one counts,
+    as 1 - (1 - p)^2 for two attempts, and columns are those of that strand (Orientation -). p-values are memelite's,
+    floored at 1e-300; E = p x number of targets; q-values by Benjamini-Hochberg over the targets of a query.
 
     Args:
         queries: motifs to explain.
@@ -40,13 +46,17 @@ def tomtom(
         q_threshold: matches with a larger q-value are left out.
         keep_best: keep the best target of each query all the same.
         n_jobs: threads; -1 for all.
+        both_strands: compare with the reverse complements of the targets too.
 
     Returns:
         Tomtom's columns, a row per match, by query in the order given and then by p-value.
     """
     if not queries or not targets:
         return pd.DataFrame(columns=COLUMNS)
+    known = [motif.ppm for motif in targets]
     query_ppms, target_ppms = [[with_pseudocount(motif) for motif in motifs] for motifs in (queries, targets)]
+    if both_strands:
+        known, target_ppms = known + reverse_complements(known), target_ppms + reverse_complements(target_ppms)
     p, offset, overlap = _compare(query_ppms, target_ppms, n_jobs)
     # At the end of its scale of scores memelite's table can fail: p is then far too small, down to 0. A scale of
     # another length fails elsewhere, so queries on which the two disagree are compared again on a fine scale.
@@ -57,6 +67,13 @@ def tomtom(
         finer = _compare([query_ppms[row] for row in lost], target_ppms, n_jobs, n_score_bins=1000)
         p[lost], offset[lost], overlap[lost] = finer
     p = np.clip(p, P_FLOOR, 1.0)
+    of_target = np.broadcast_to(np.arange(len(targets)), (len(p), len(targets)))
+    if both_strands:
+        n = len(targets)
+        of_target = np.where(p[:, n:] < p[:, :n], of_target + n, of_target)  # the place of the better strand
+        p = np.take_along_axis(p, of_target, axis=1)
+        offset, overlap = (np.take_along_axis(one, of_target, axis=1) for one in (offset, overlap))
+        p = np.clip(-np.expm1(2 * np.log1p(-np.minimum(p, 1 - 1e-12))), P_FLOOR, 1.0)
     q = false_discovery_control(p, axis=1, method="bh")
     listed = q <= q_threshold
     if keep_best:
@@ -65,7 +82,8 @@ def tomtom(
     order = np.lexsort((columns, p[rows, columns], rows))
     rows, columns = rows[order], columns[order]
     query_consensus = [decode(consensus(motif.ppm)) for motif in queries]
-    target_consensus = [decode(consensus(motif.ppm)) for motif in targets]
+    words = [decode(consensus(ppm)) for ppm in known]
+    strand = of_target[rows, columns]
     return pd.DataFrame(
         {
             "Query_ID": [queries[row].name for row in rows],
@@ -76,11 +94,16 @@ def tomtom(
             "q-value": q[rows, columns],
             "Overlap": overlap[rows, columns].astype(int),
             "Query_consensus": [query_consensus[row] for row in rows],
-            "Target_consensus": [target_consensus[column] for column in columns],
-            "Orientation": "+",
+            "Target_consensus": [words[place] for place in strand],
+            "Orientation": np.where(strand < len(targets), "+", "-"),
         },
         columns=COLUMNS,
     )
+
+
+def reverse_complements(ppms: list[np.ndarray]) -> list[np.ndarray]:
+    """Return matrices (4, width) of the other strand: columns backwards, A for U and C for G."""
+    return [np.ascontiguousarray(ppm[::-1, ::-1]) for ppm in ppms]
 
 
 def _compare(

@@ -59,9 +59,9 @@ class Plan:
 
 def plan_discovery(plan: Plan, settings: WorkflowSettings, opened: Discovery, layers: range) -> None:
     """Add the shards of motif discovery, a block of neurons of a layer each, and the pages of each layer."""
-    channels = opened.network.model.channels
-    neurons = chosen_neurons(opened.settings, settings.neurons or None, channels)
     for layer in layers:
+        channels = opened.network.model.channels_of(layer)
+        neurons = chosen_neurons(opened.settings, settings.neurons or None, channels)
         here = Discovery(opened.settings, layer, opened.checkpoint, opened.network)
         for first, last in blocks_of_neurons(neurons, shard_size(settings, layer)):
             block = list(range(first, last + 1))
@@ -91,10 +91,10 @@ def plan_scan(plan: Plan, settings: WorkflowSettings, work: Interpretation, laye
 
 def plan_interaction(plan: Plan, settings: WorkflowSettings, work: Interpretation, layers: range) -> None:
     """Add fragments, shards of mutagenesis, a block of neurons of a layer each, and the tables of pairs."""
-    channels = work.checkpoint.model.channels
-    neurons = parse_range(settings.neurons or f"1-{channels}", channels)
     decides = work.settings.model_dump(exclude={"device"})
     for layer in layers:
+        channels = work.checkpoint.model.channels_of(layer)
+        neurons = parse_range(settings.neurons or f"1-{channels}", channels)
         fragments = fragment_key(work, layer)
         there = all(stored_key(fragment_path(work, layer, neuron)) == fragments for neuron in neurons)
         plan.add("fragments", f"conv{layer}_neurons_{neurons[0]}-{neurons[-1]}", fragments, there)
@@ -127,8 +127,8 @@ def make_plan(settings: WorkflowSettings) -> dict[str, object]:
     if len(models) > 1:
         raise InputError(f"keys 'interpreting' and 'interaction' are of different models: {' and '.join(models)}")
     ((name, checkpoint),) = models.items()
-    layers = layer_range(settings.layers, "layers", checkpoint.model.num_layers + 1)
-    of_pairs = layer_range(settings.interaction_layers, "interaction_layers", checkpoint.model.num_layers + 1)
+    layers = layer_range(settings.layers, "layers", checkpoint.model.layers)
+    of_pairs = layer_range(settings.interaction_layers, "interaction_layers", checkpoint.model.layers)
     if of_pairs and not set(of_pairs) <= set(layers):
         raise InputError(f"key 'interaction_layers': {settings.interaction_layers} is not within {settings.layers}")
     plan = Plan(name)

@@ -213,7 +213,9 @@
 
   // The segments of all parts of a neuron in MEME's minimal format, from the probabilities that the logos are drawn of.
   function memeText(neuron) {
-    const lines = ["MEME version 4", "", "ALPHABET= ACGU", "", "Background letter frequencies", "A 0.25 C 0.25 G 0.25 U 0.25"];
+    const u = combmotif.alphabet === "DNA" ? "T" : "U";
+    const lines = ["MEME version 4", "", `ALPHABET= ACG${u}`, "", "Background letter frequencies"];
+    lines.push(`A 0.25 C 0.25 G 0.25 ${u} 0.25`);
     for (const canvas of document.querySelectorAll(".leaf canvas")) {
       const { pfm, segments, path, sites, quality } = combmotif.logo(canvas);
       for (const [start, end] of segments) {

@@ -1,6 +1,7 @@
 // Sequence logos of count matrices, on canvas and as SVG. No dependencies, no network.
 //
-// The page holds a JSON script with the id combmotif-data, {"logos": [LOGO, ...]}, where a LOGO is
+// The page holds a JSON script with the id combmotif-data, {"logos": [LOGO, ...]}, with "alphabet": "DNA" where U is to
+// be drawn as T. A LOGO is
 //   pfm       four rows (A, C, G, U) of counts; or instead of it
 //   columns   a text: the most probable letter of every column, then three characters per column, which are the square
 //             roots of the probabilities of the other letters, A before C, G and U, as places in LEVELS
@@ -11,7 +12,7 @@
 // on a scale that always runs from 0 to 2 bits.
 // A canvas is drawn when it comes near the window (data-drawn is set) and freed when it is far away; printing draws all.
 // Other scripts find here: combmotif.svg(canvas), the logo of a canvas as an SVG file, combmotif.png(canvas, scale), a
-// promise of it as a PNG file, and combmotif.logo(canvas), the LOGO itself with its pfm.
+// promise of it as a PNG file, combmotif.logo(canvas), the LOGO itself with its pfm, and combmotif.alphabet, RNA or DNA.
 (() => {
   "use strict";
 
@@ -32,6 +33,11 @@
     const g = `${openRing(0.72, 0.25)}M.56 .5h.42v.14h-.42ZM.79 .5h.19v.47h-.19Z`;
     const u = "M0 0L.21 0L.21 .62C.21 .92 .79 .92 .79 .62L.79 0L1 0L1 .63C1 1.123 0 1.123 0 .63Z";
     return [a, c, g, u];
+  }
+
+  function drawThymine() {
+    SHAPES[3] = "M0 0L1 0L1 .2L.61 .2L.61 1L.39 1L.39 .2L0 .2Z";
+    LETTERS[3] = new Path2D(SHAPES[3]);
   }
 
   // A ring that is open at the right between the two angles (radians above and below the horizontal).
@@ -200,12 +206,14 @@
   function start() {
     const source = document.getElementById("combmotif-data");
     if (!source) return;
-    const logos = JSON.parse(source.textContent).logos;
+    const { logos, alphabet } = JSON.parse(source.textContent);
+    if (alphabet === "DNA") drawThymine();
     const canvases = [...document.querySelectorAll("canvas[data-logo]")];
     const logoOf = (canvas) => logos[Number(canvas.dataset.logo)];
     globalThis.combmotif = {
       svg: (canvas) => svgOf(canvas, logoOf(canvas)),
       png: (canvas, scale) => pngOf(canvas, logoOf(canvas), scale),
+      alphabet: alphabet || "RNA",
       logo: (canvas) => ({ ...logoOf(canvas), pfm: rowsOf(logoOf(canvas)) }),
     };
     const screenScale = () => Math.max(1, Math.min(3, window.devicePixelRatio || 1));

@@ -1,0 +1,50 @@
+"""What every kind of network tells of its convolutions, so that the stages need not know which kind it is."""
+
+from typing import Protocol
+
+
+class Geometry(Protocol):
+    """The interpreted convolutions of a network, counted from 1, and the ends of the network.
+
+    Attributes:
+        layers: how many convolutions.
+        in_channels: tracks of the input; the first four are the bases.
+        targets: predicted properties.
+        padding: widest padding of the convolutions and pools; 0 without any.
+        alphabet: ``RNA`` or ``DNA``: how its words are written.
+        reverse_complement: whether its motifs are compared with databases on both strands.
+    """
+
+    layers: int
+    in_channels: int
+    targets: int
+    padding: int
+    alphabet: str
+    reverse_complement: bool
+
+    def channels_of(self, layer: int) -> int:
+        """Return the neurons of a layer."""
+
+    def receptive_field(self, layer: int) -> int:
+        """Return how many nucleotides one position of a layer sees."""
+
+    def stride(self, layer: int) -> int:
+        """Return the distance, in nucleotides, between neighbouring positions of a layer."""
+
+    def reads_length(self, length: int) -> bool:
+        """Return whether inputs of a length are long enough."""
+
+    def reads_tracks(self, tracks: int) -> bool:
+        """Return whether a data set with so many tracks has those of the network."""
+
+    def pool_width(self, layer: int) -> int:
+        """Return over how many positions of a layer the pools reach that lie above it, below the next layer."""
+
+
+def clusters_above(geometry: Geometry, layer: int) -> int:
+    """Return into how many parts a sample is split on the map of a layer: twice the pool width above it, at least 4.
+
+    A pool of width w makes w shifted copies of whatever the layer below answers to: the published k = 4, for pools of
+    width 2, is two patterns at each shift. Without a pool there is no shift, but there are different patterns still.
+    """
+    return max(4, 2 * geometry.pool_width(layer))

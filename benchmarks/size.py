@@ -82,7 +82,7 @@ def run(tree: Path, what: str, module: str, *arguments: str) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=130_000)
+    parser.add_argument("--messages", type=int, default=130_000, help="150 or more (default: %(default)s)")
     parser.add_argument("--power", type=float, default=20, help="of the lengths (default: %(default)s)")
     parser.add_argument("--layers", type=int, default=2, help="highest that is scanned (default: %(default)s)")
     parser.add_argument("--steps", default="scan_rows,scan,contribution,fragments,mutagenesis,discovery")

@@ -159,7 +159,8 @@ def main(argv: list[str] | None = None) -> None:
     (target,) = argv or sys.argv[1:]
 
     def start() -> None:
-        settings = validated(WorkflowSettings, json.load(sys.stdin), "workflow/config.yaml or --config")
+        given = {key: "" if value is None else value for key, value in json.load(sys.stdin).items()}  # key= is empty
+        settings = validated(WorkflowSettings, given, "workflow/config.yaml or --config")
         plan = make_plan(settings)
         write_text(target, json.dumps(plan, indent=1) + "\n")
         count = sum(map(len, plan["shards"].values()))

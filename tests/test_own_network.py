@@ -246,6 +246,8 @@ BAD = [
     ("TwoWords", {"network": f"{FILE}:Missing"}, "TwoWords"),  # says what the file holds
     ("TwoWords", {"network": "no_such_package.models:Net"}, "no_such_package"),
     ("TwoWords", {"network": "own_networks"}, "'network'"),
+    ("TwoWords", {"network": "subprocess:Popen", "arguments": {"args": ["true"]}}, "no torch.nn.Module"),
+    ("TwoWords", {"network": "os:system", "arguments": {"command": "true"}}, "no torch.nn.Module"),
     ("TwoWords", {"network": f"{FILE}:not_a_network"}, "Module"),
     ("TwoWords", {"arguments": {"depth": 3}}, "'arguments'"),
     ("TwoWords", {"prefix": "model."}, "'model.'"),

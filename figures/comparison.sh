@@ -29,7 +29,7 @@ bash motif_contribution/script/run_contribution.sh 2 3 configs/interaction/mrl_p
 "$PYTHON" -m figures.contribution_layers --config "$figures" "models={mrl_predictor: 2-3}"
 
 # interaction map: 16 neurons of conv5 of the model of simulated messages
-bash motif_discovery/single_thread_script/main.sh 5 5 configs/comparison/simulated.yaml
+bash motif_discovery/single_thread_script/main.sh 5 5 configs/comparison/simulated.yaml ind=0-16
 bash motif_interaction/script/run_search_maxact.sh 5 5 configs/interaction/simulated.yaml
 bash motif_interaction/script/run_fragment_location.sh 5 configs/interaction/simulated.yaml
 bash motif_interaction/script/run_scr.sh 5 0 16 configs/interaction/simulated.yaml

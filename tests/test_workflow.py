@@ -48,10 +48,10 @@ TIMES = re.compile(rb'combmotif-settings" content="[0-9a-f]{16}"|\d{4}-\d\d-\d\d
 KINDS = {".h5", ".meme", ".tsv", ".csv", ".yaml", ".txt", ".html", ".png", ".bed"}
 
 
-def python(tree, *command, status=0, stdin=""):
+def python(tree, *command, status=0, stdin="", executable=sys.executable):
     """Run Python in a copy of the tree and return what it has said."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "3000"}
-    command = [sys.executable, *map(str, command)]
+    command = [executable, *map(str, command)]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False, input=stdin)
     assert done.returncode == status, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
@@ -122,8 +122,14 @@ def expected(project):
     return results(tree)
 
 
-def snakemake(tree, *arguments, status=0):
-    return python(tree, "-m", "snakemake", "--configfile", "mine.yaml", *arguments, status=status)
+def snakemake(tree, *arguments, **more):
+    return python(tree, "-m", "snakemake", "--configfile", "mine.yaml", *arguments, **more)
+
+
+def environment_without_spaces(folder):
+    """Return the interpreter by a path without spaces: Snakemake writes it into the scripts of jobs without quotes."""
+    (folder / "environment").symlink_to(sys.prefix)
+    return str(folder / "environment" / "bin" / Path(sys.executable).name)
 
 
 @needs_snakemake
@@ -168,6 +174,7 @@ def test_killed_jobs_of_a_cluster_are_run_again_alone(project, expected, tmp_pat
         "--cluster-generic-status-cmd", f"{script} status", "--jobs", "2", "--retries", "2",
         "--seconds-between-status-checks", "1", "--latency-wait", "20",
         f"{flags}/discovery/conv3_neurons_1-2", f"{flags}/discovery/conv3_neurons_3-4", f"{flags}/scan/conv2-3",
+        executable=environment_without_spaces(tmp_path),
     )  # fmt: skip
     jobs = [(job / "target", job / "status") for job in sorted(cluster.glob("job*"))]
     ended = [(target.read_text(), int(end.read_text())) for target, end in jobs]

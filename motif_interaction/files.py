@@ -110,8 +110,10 @@ def write_table(path: Path, table: pd.DataFrame, key: str) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.8g") + f"# settings: {key}\n")
 
 
-def read_table(path: Path, numbers: Sequence[str] = (), texts: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a table of this stage; ``numbers`` and ``texts`` are columns that it must have.
+def read_table(
+    path: Path, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read a table of this stage; ``numbers``, ``texts`` and ``gaps``, numbers that may be missing, must be columns.
 
     Raises:
         InputError: not such a table.
@@ -122,10 +124,11 @@ def read_table(path: Path, numbers: Sequence[str] = (), texts: Sequence[str] = (
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
         raise InputError(f"{shown(path)}: not a readable table ({reason}); {again}") from None
-    for column in (*numbers, *texts):
+    for column in (*numbers, *texts, *gaps):
         if column not in table:
             raise InputError(f"{shown(path)}: column '{column}' is missing; {again}")
-    for column in numbers:
-        if not np.isfinite(pd.to_numeric(table[column], errors="coerce")).all():
+    for column in (*numbers, *gaps):
+        missing = table[column].isna() & (column in gaps)
+        if not (missing | np.isfinite(pd.to_numeric(table[column], errors="coerce"))).all():
             raise InputError(f"{shown(path)}: column '{column}' holds a value that is not a number; {again}")
     return table

@@ -28,7 +28,7 @@ from motif_interaction.files import (
     write_table,
 )
 from motif_interaction.fragments import command_parser
-from motif_interaction.mutagenesis import PREDICTIONS, measure, per_sequence, without_annotation
+from motif_interaction.mutagenesis import CONTROLS, PREDICTIONS, measure, per_sequence, without_annotation
 from motif_interaction.pairs import Pair, derive_pairs, read_labels
 from motif_interaction.plots import plot_map, plot_pair
 from motif_interaction.statistics import Measured, is_called, pair_statistics
@@ -44,6 +44,7 @@ from utils.sequence import decode, spelled
 
 logger = logging.getLogger(__name__)
 MEASURED = ("sequence", "start_a", "start_b", "spacing", "random_bases", *PREDICTIONS, "eps")  # of a finished pair
+OF_CONTROL = (*CONTROLS, "control_eps")  # missing where two stretches do not fit
 
 
 class Layer:
@@ -105,7 +106,7 @@ class Layer:
         path = pair_folder(self.work, self.layer, neuron, pair) / "predictions.csv"
         if stored_key(path) != pair_key(self.work, self.layer, neuron, pair):
             return None
-        return Measured(self.facts(neuron, pair), read_table(path, MEASURED, ("id", "order")))
+        return Measured(self.facts(neuron, pair), read_table(path, MEASURED, ("id", "order"), OF_CONTROL))
 
     def places(self, neuron: int, pair: Pair) -> Places:
         """Return the places in the fragments of a neuron where both motifs of a pair stand.

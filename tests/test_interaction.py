@@ -189,17 +189,29 @@ def test_a_finished_pair_is_not_computed_again(finished, monkeypatch):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("original", "text"), ("eps", "inf"), ("spacing", ""), ("order", None), ("random_bases", None), ("scr_ab", None)],
+    [
+        ("original", "text"),
+        ("eps", "inf"),
+        ("spacing", ""),
+        ("order", None),
+        ("random_bases", None),
+        ("scr_ab", None),
+        ("control_scr_b", "<b>x</b>"),
+        ("control_eps", "inf"),
+        ("control_original", None),
+    ],
 )
 def test_a_damaged_table_of_a_pair_is_one_line(tmp_path, one_line, column, value):
     path = tmp_path / "predictions.csv"
     columns = dict.fromkeys(interaction.MEASURED, 1.0) | {"id": "m#1", "order": "a_b", "random_bases": False}
-    table = pd.DataFrame([columns] * 3)
+    table = pd.DataFrame([columns | dict.fromkeys(interaction.OF_CONTROL, 1.0)] * 3)
+    table.loc[1, list(interaction.OF_CONTROL)] = np.nan  # no control there
+    wanted = interaction.MEASURED, ("id", "order"), interaction.OF_CONTROL
     files.write_table(path, table, "key")
-    assert files.read_table(path, interaction.MEASURED, ("id", "order"))["id"].tolist() == ["m#1"] * 3
+    assert files.read_table(path, *wanted)["id"].tolist() == ["m#1"] * 3
     files.write_table(path, table.drop(columns=column) if value is None else table.assign(**{column: value}), "key")
     with pytest.raises(InputError, match=rf"predictions.csv: column '{column}'") as raised:
-        files.read_table(path, interaction.MEASURED, ("id", "order"))
+        files.read_table(path, *wanted)
     one_line(raised)
 
 

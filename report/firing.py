@@ -162,6 +162,8 @@ def read_firing(
         if not top > 0:
             continue
         rows = np.flatnonzero(highest[:, neuron] > share * top)
+        if not len(rows):  # such as for a maximum of a damaged scan, which no message reaches
+            continue
         middle = start[rows, neuron] + field // 2
         facts["activating"] = len(rows)
         relative = (middle + 0.5) / messages.length[rows]

@@ -477,3 +477,12 @@ def test_shellcheck():
     if not shutil.which("shellcheck"):
         pytest.skip("no shellcheck on PATH")
     subprocess.run(["shellcheck", "-x", "report/build.sh"], cwd=ROOT, check=True)
+
+
+def test_a_scan_whose_maximum_no_message_reaches_has_no_fragments(tmp_path):
+    """A damaged maximum: the page says that no message activates the neuron, and the report is made."""
+    case = complete_case(tmp_path)
+    with h5py.File(tmp_path / "motif_contribution" / "maxact_from_trainSet" / "demo" / "conv2.h5", "a") as file:
+        file["neuron_maximum"][0] = 1e30
+    site = build(case)
+    assert (site / "neurons" / "conv2_neuron1.html").stat().st_size > 0

@@ -107,6 +107,17 @@ class Browser:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:500])
         return found["result"].get("value")
 
+    def until(self, script: str, wanted: object = True) -> None:
+        """Wait until a script gives the wanted value: a busy machine draws later."""
+        until, found = time.monotonic() + PATIENCE, None
+        while time.monotonic() < until:
+            with contextlib.suppress(RuntimeError):  # the page before goes away meanwhile
+                found = self.run(script)
+                if found == wanted:
+                    return
+            time.sleep(0.02)
+        raise TimeoutError(f"{script} gives {found}, not {wanted}")
+
     def click(self, selector: str) -> None:
         """Click on the first element of a selector, and wait until the page that it leads to, if any, is loaded."""
         x, y = self.run(f"""(() => {{

@@ -3,8 +3,6 @@
 import json
 import math
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -13,10 +11,10 @@ import pytest
 
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
+from tests.browser import chromium
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 BREAKOUT = "</script><!--<script>alert(2)//"
-CHROMIUM = shutil.which("chromium")
 PUM2 = Match("PUM2.H13", "Pumilio", 1e-9, 3.1e-7, 4, 12, "UGUAAAUA", "AUGUANAUA", 1, 8)
 NEAREST = Match("FAR_AWAY", "", 0.2, 0.34, 4, 12, "UGUAAAUA", "GUAAA", -2, 5)
 
@@ -202,39 +200,33 @@ def test_a_large_page_stays_small():
     assert len(neuron_page(page_of(*parts, receptive_field=72)).encode()) < 1.5e6
 
 
-def in_browser(html, folder):
-    """Return the page after its scripts ran, and the browser's log."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on PATH: the scripts of the pages were not run")
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+def opened(browser, html, folder):
+    """Open a page and wait until its logos are drawn."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    options = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --enable-logging=stderr --virtual-time-budget=2000 --dump-dom"
-    )
-    command = [CHROMIUM, *options.split(), f"--user-data-dir={folder / 'profile'}", file.as_uri()]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("chromium does not answer here: the scripts of the pages were not run")
-    if done.returncode or "<body" not in done.stdout:
-        pytest.skip(f"chromium does not run here: {done.stderr[-200:]}")
-    return done.stdout, done.stderr
+    browser.open(file)
+    browser.until("document.querySelectorAll('canvas:not([data-drawn])').length", 0)
+    return browser
 
 
-def test_a_browser_draws_every_logo_without_an_error(tmp_path):
+def test_a_browser_draws_every_logo_without_an_error(browser, tmp_path):
     page = page_of(part(HOSTILE), replace(part("wide"), pfm=counts_of(width=288), segments=[]), model=BREAKOUT)
-    html, log = in_browser(neuron_page(page), tmp_path)
-    assert "CONSOLE" not in log, log  # where errors of scripts and breaches of the policy are reported
-    assert len(re.findall(r'<canvas[^>]* data-drawn="1"', html)) == 2
-    assert "2 of 2 shown" in html
+    opened(browser, neuron_page(page), tmp_path)
+    assert browser.problems == []  # errors of scripts and breaches of the policy
+    assert browser.run("document.querySelectorAll('canvas[data-drawn=\"1\"]').length") == 2
+    assert browser.run("document.getElementById('shown').textContent") == "2 of 2 shown"
 
 
-def test_a_browser_sorts_filters_and_colours(tmp_path):
-    """The policy of the page would stop a script of the test, so it is taken out first."""
+def test_a_browser_sorts_filters_and_colours(browser, tmp_path):
     page = page_of(part("a", 3.0, 0.5, []), part("b", 2.0, 0.99), part("c", 1.0, 0.7, [NEAREST]))
-    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", neuron_page(page))
-    probe = """
+    opened(browser, neuron_page(page), tmp_path)
+    note = browser.run("""(() => {
     const note = {}, rows = () => [...document.querySelectorAll("tbody tr")].filter((row) => !row.hidden);
     const names = () => rows().map((row) => row.cells[0].textContent).join("");
     const button = (label) => [...document.querySelectorAll("th button")].find((one) => one.textContent === label);
@@ -258,11 +250,9 @@ def test_a_browser_sorts_filters_and_colours(tmp_path):
     };
     note.uracil = at(4, 45);   // the left stem of the first U, column 5
     note.empty = at(0, 45);    // a column without information
-    document.body.dataset.note = JSON.stringify(note);
-    """
-    html, log = in_browser(html.replace("</body>", f"<script>{probe}</script></body>"), tmp_path)
-    assert "CONSOLE" not in log, log
-    note = json.loads(re.search(r'<body data-note="([^"]*)"', html)[1].replace("&quot;", '"'))
+    return note;
+    })()""")
+    assert browser.problems == []
     assert note == {
         "start": "abc", "ratio": "bca", "again": "acb", "matches": "bca", "state": "ascending", "searched": "b",
         "mixed": "ca", "count": "2 of 3 shown", "drawn": 3, "uracil": "213,94,0,255", "empty": "0,0,0,0",

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -101,8 +100,7 @@ def test_logos_are_drawn_where_they_are_looked_at(browser, site):
     drawn = "[...document.querySelectorAll('canvas')].map((one) => Boolean(one.dataset.drawn))"
     assert browser.run(drawn)[-1] is False
     browser.run("document.querySelectorAll('canvas')[3].scrollIntoView()")
-    browser.run("new Promise((done) => setTimeout(done, 300))")
-    assert browser.run(drawn)[-1] is True
+    browser.until(f"{drawn}.at(-1)")
     browser.resize(1300, 1600)
 
 
@@ -254,7 +252,7 @@ def test_logos_have_their_letters_at_their_places(browser, site):
     browser.open(site / "neurons/conv2_neuron1.html")
     for part, word in (("0", "UGUAAAUA"), ("1", "AUUUAUUA"), ("2", "GGACUGGA")):
         browser.run(f"document.querySelector('#part-{part} canvas').scrollIntoView()")
-        browser.run("new Promise((done) => setTimeout(done, 300))")
+        browser.until(f"document.querySelector('#part-{part} canvas').dataset.drawn", "1")
         found = browser.run(f"({LETTERS})('{part}')")
         assert "".join(letter for letter, _, _ in found[1:]) == word  # as tests.report_case wrote it
         assert all(pixels > 150 for _, pixels, _ in found[1:])  # of 18 x 60
@@ -394,8 +392,7 @@ def test_the_keyboard_works_what_it_reaches(browser, site):
     assert browser.run("document.querySelector('details.legend').open")
     browser.run("document.querySelector('.map a').focus()")
     browser.press("Enter", 13)
-    browser.run("new Promise((done) => setTimeout(done, 300))")
-    assert re.search(r"pairs/conv2_pair\d\.html$", browser.run("location.href"))
+    browser.until(r"/pairs\/conv2_pair\d\.html$/.test(location.href)")
 
 
 def test_printing_gives_all_of_a_page_and_no_controls(browser, site):

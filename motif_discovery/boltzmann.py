@@ -12,6 +12,7 @@ doi:10.1109/TIT.1967.1054010; draws: Chib 1996, doi:10.1016/0304-4076(95)01770-4
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,14 +23,13 @@ from utils.activation import WindowNetwork
 from utils.model import Predictor
 
 LONGEST_WORD = 10  # nt that a tap may see: 4^10 words, for 5 taps 20 MiB a neuron
-WORDS_AT_ONCE = 2**14
 NEURONS_AT_ONCE = 4  # whose tables are made together: the network below is run once for all of them
-DRAWS = 4096  # sequences drawn at a time
+DRAWS = 2048  # sequences drawn at a time
 STEP, SPREAD = 1.5, 0.7  # bins, or standard deviations if more, by which the mean rises from one beta to the next
 STEPS = 100  # at most
 TOP = 0.99  # share of the maximum that the mean reaches at the end
-WORTH = 0.02  # of the draws so many must be wanted, or the next beta is tried
-SINGLE = 60.0  # largest exponent that is left to float32
+WORTH = 0.05  # of the draws so many must be wanted, or the next beta is tried
+LEAST = -40.0  # exponents below are not told apart: no draw meets them, and numbers near 0 are slow
 NEVER = 1e-6  # a maximum below this share of what the taps add up to is rounding
 
 
@@ -71,13 +71,21 @@ class Paths:
         """Return what lies ahead of each word of tap k, broadcastable to ``_by_next``: (1, kept, new)."""
         return ahead.view(1, *self._by_next(k).shape[1:])
 
-    def best(self) -> tuple[np.ndarray, float]:
-        """Return the sequence uint8 (field,) with the highest activation, and that activation."""
-        taps, new = len(self.table), 4**self.stride
+    @cached_property
+    def following(self) -> list[torch.Tensor]:
+        """The most that the taps from each on, the first left out, add for each beginning that a word before sets.
+
+        float64 (4^(word - stride),) each; the last, behind all taps, is 0.
+        """
         ahead = [torch.zeros(4 ** (self.word - self.stride), device=self.table.device, dtype=torch.float64)]
-        for k in range(taps - 1, 0, -1):
+        for k in range(len(self.table) - 1, 0, -1):
             total = self._by_next(k).double() + self._carried(k, ahead[0])
             ahead.insert(0, total.amax(dim=2).flatten())
+        return ahead
+
+    def best(self) -> tuple[np.ndarray, float]:
+        """Return the sequence uint8 (field,) with the highest activation, and that activation."""
+        taps, new, ahead = len(self.table), 4**self.stride, self.following
         first = self._by_next(0).double() + self._carried(0, ahead[0])
         word = int(first.argmax())
         words = [word]
@@ -92,22 +100,39 @@ class Paths:
         """Return sequences uint8 (n, field) of the words of their taps, int64 (taps, n)."""
         return np.concatenate([words_of(words[0], self.word), *(words_of(w, self.stride) for w in words[1:])], axis=1)
 
-    def tilted(self, beta: float, dtype: torch.dtype) -> "Tilted":
+    @cached_property
+    def less(self) -> torch.Tensor:
+        """The table so that each path adds up to its activation less the highest, and none of its taps is above 0.
+
+        What may follow is paid for in advance (as in the reduced costs of a shortest path), so the best path is 0 at
+        every tap, and float32 holds the weights of all that matter, however steep they are.
+        """
+        found = torch.empty_like(self.table)
+        for k, (row, ahead) in enumerate(zip(found, self.following, strict=True)):
+            total = self._by_next(k).double() + self._carried(k, ahead)
+            begin = total.max() if k == 0 else self.following[k - 1].view(*total.shape[:2], 1)
+            row.copy_((total - begin).flatten())
+        return found
+
+    @cached_property
+    def negated(self) -> "Paths":
+        """The same sequences with activations of the other sign."""
+        return Paths(-self.table, self.word, self.stride)
+
+    def tilted(self, beta: float) -> "Tilted":
         """Return the sequences weighted by exp(beta x activation); 0 weights all sequences alike.
 
         Args:
             beta: per unit of activation.
-            dtype: of the weights; float64 where they span more than float32 holds.
         """
-        exponent = beta * self.table.to(dtype)
-        largest = exponent.amax(dim=1, keepdim=True)  # the largest weight of a tap is 1
-        weights = Paths(exponent.sub_(largest).exp_(), self.word, self.stride)
-        ahead = [torch.ones(4 ** (self.word - self.stride), device=self.table.device, dtype=dtype)]
-        for k in range(len(self.table) - 1, 0, -1):
+        less = self.less if beta >= 0 else self.negated.less
+        weights = Paths((less * abs(beta)).clamp_(min=LEAST).exp_(), self.word, self.stride)
+        ahead = [torch.ones(4 ** (self.word - self.stride), device=less.device)]
+        for k in range(len(less) - 1, 0, -1):
             total = (weights._by_next(k) * self._carried(k, ahead[0])).sum(dim=2).flatten()
-            ahead.insert(0, total / total.max())
+            ahead.insert(0, (total / total.max()).clamp_(min=np.exp(LEAST)))
         first = (weights._by_next(0) * self._carried(0, ahead[0])).flatten()
-        return Tilted(self, weights.table, ahead, first.double().cumsum(0))
+        return Tilted(self, weights.table, ahead, first.cumsum(0, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -176,16 +201,10 @@ class BoltzmannSampler:
     @torch.no_grad()
     def tables(self, neurons: list[int]) -> torch.Tensor:
         """Return what each tap of neurons (counted from 0) adds for each word, float32 (neurons, taps, 4^word)."""
-        convolution, device = self.network.model.convolution(self.layer), self.network.device
+        convolution = self.network.model.convolution(self.layer)
         weight = convolution.weight[neurons]  # (neurons, channels, taps)
-        taps = weight.shape[2]
-        along = weight.transpose(1, 2).flatten(0, 1)  # (neurons x taps, channels)
-        found = torch.empty(len(along), 4**self.word, device=device)
-        for start in range(0, found.shape[1], WORDS_AT_ONCE):
-            words = words_of(np.arange(start, min(start + WORDS_AT_ONCE, found.shape[1])), self.word)
-            read = self.network.read_by(torch.from_numpy(words), self.layer)
-            found[:, start : start + len(words)] = along @ read.T
-        found = found.view(len(neurons), taps, -1)
+        read = self.network.read_of_words(self.layer, self.word)  # (4^word, channels)
+        found = (weight.transpose(1, 2).flatten(0, 1) @ read.T).view(len(neurons), weight.shape[2], -1)
         if convolution.bias is not None:
             found[:, 0] += convolution.bias[neurons][:, None]
         return found
@@ -194,15 +213,15 @@ class BoltzmannSampler:
         bins = SampleBins(self.network.model.receptive_field(self.layer), self.quota, self.seed)
         random = np.random.default_rng((self.seed, self.layer, neuron))
         best, highest = paths.best()
-        reach = float(paths.table.amax(dim=1).sum())  # what no sequence exceeds
+        reach = float(paths.table.amax(dim=1).sum())
         if highest <= NEVER * max(reach, 1.0):
             return bins
         self._offer(bins, neuron, best[None], np.array([highest]))
-        self._rise(bins, neuron, paths, random, reach - highest, progress)
+        self._rise(bins, neuron, paths, random, progress)
         return bins
 
     def _rise(
-        self, bins: SampleBins, neuron: int, paths: Paths, random: np.random.Generator, gap: float,
+        self, bins: SampleBins, neuron: int, paths: Paths, random: np.random.Generator,
         progress: Callable[[int], None],
     ) -> None:  # fmt: skip
         """Draw with beta from 0 up to the maximum; then from 0 down to where nothing fires, if lower bins want more."""
@@ -210,8 +229,7 @@ class BoltzmannSampler:
         for sign in (1, -1):
             beta = 0.0
             for step in range(STEPS):
-                dtype = torch.float32 if 0 <= beta * gap < SINGLE else torch.float64
-                activation = self._draw(bins, neuron, paths.tilted(beta, dtype), random)
+                activation = self._draw(bins, neuron, paths.tilted(beta), random)
                 progress(step)
                 mean, variance = float(activation.mean()), float(activation.var())
                 place = int(bin_of(np.array([max(mean, 0.0)]), highest)[0])

@@ -38,6 +38,7 @@ def chosen_sampler(
         return ExhaustiveSampler(network, layer, discovery.quota, settings.seed)
     if discovery.sampler == "boltzmann":
         return BoltzmannSampler(network, layer, discovery.quota, settings.seed)
+    network.tabulate()
     if discovery.sampler == "genetic":
         parameters = settings.population, settings.generations, settings.patience, discovery.quota, settings.seed
         return GeneticSampler(network, layer, *parameters)

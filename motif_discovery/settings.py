@@ -44,7 +44,7 @@ HERE = Path(__file__).resolve().parent
 SPLITS_OF_INPUT = 4  # parts of the sample of a conv1 neuron, which is split on its input
 SAMPLER_VERSIONS = {
     "exhaustive": 1,
-    "boltzmann": 1,
+    "boltzmann": 2,
     "genetic": 2,
     "gradient": 5,
 }  # raised where a sampler comes to sample otherwise

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import max_pool2d
 
 import utils.activation
 from tests.toy import pair_model, plain_map, seeded_model, word_model
 from utils.activation import WindowNetwork, dense_activation, interior_starts
+from utils.model import Predictor
 from utils.sequence import N, encode, one_hot
 
 MODELS = [(6, 6, 0), (6, 4, 2), (3, 4, 2), (3, 4, 0)]
@@ -33,6 +35,36 @@ def test_activation_equals_the_plain_network_on_each_window(networks, layers, tr
     expected = plain_map(network.model.state_dict(), one_hot(windows), layer)[:, :, 0]
     found = network.activation(windows, layer, neuron)
     torch.testing.assert_close(found, expected[torch.arange(70), neuron], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer", range(2, 8))
+def test_tables_of_what_is_read_change_nothing(networks, layer):
+    """Against the plain network, also at odd lengths of the map below, and what a tap reads of every word."""
+    network = WindowNetwork(networks[MODELS[0]].model)
+    network.tabulate()
+    windows = random_indices(70, network.model.receptive_field(layer), seed=layer)
+    neuron = torch.randint(64, (70,), generator=torch.Generator().manual_seed(0))
+    expected = plain_map(network.model.state_dict(), one_hot(windows), layer)[:, :, 0]
+    found = network.activation(windows, layer, neuron)
+    torch.testing.assert_close(found, expected[torch.arange(70), neuron], atol=1e-5, rtol=1e-5)
+    longer = random_indices(5, network.model.receptive_field(layer) + 7, seed=layer)
+    expected = plain_map(network.model.state_dict(), one_hot(longer), layer).transpose(1, 2).flatten(1)
+    torch.testing.assert_close(network.feature_map(longer, layer), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("layer", "kernel"), [(2, 5), (3, 5), (3, 3), (4, 2)])
+def test_what_a_tap_reads_of_every_word(layer, kernel):
+    """The convolution of the plain network with a kernel that looks through one tap at one channel."""
+    torch.manual_seed(2)
+    model = Predictor(4, 4, channels=8, kernel_size=kernel).eval()
+    width = model.receptive_field(layer) - (kernel - 1) * model.stride(layer)
+    words = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (50, width)))
+    x = model.trunk(one_hot(words), layer - 1)[:, :, None]
+    expected = model.rectify(max_pool2d(x, (1, 2)) if layer > 2 else x, layer)
+    number = (words * 4 ** torch.arange(width - 1, -1, -1)).sum(dim=1)
+    found = WindowNetwork(model).read_of_words(layer, width)
+    assert len(found) == 4**width
+    torch.testing.assert_close(found[number], expected[:, :, 0, 0], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("layers", "tracks", "padding", "layer"), LAYERS)

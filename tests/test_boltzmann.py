@@ -57,18 +57,17 @@ def test_the_best_path_is_the_maximum_of_all_sequences(case):
         assert activation[neuron, number] == pytest.approx(activation[neuron].max(), abs=1e-5)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("spread", [0.0, 2.0])
-def test_sequences_are_drawn_with_their_probability(case, dtype, spread):
+@pytest.mark.parametrize("spread", [0.0, 2.0, -2.0, 20.0])
+def test_sequences_are_drawn_with_their_probability(case, spread):
     """Chi-square over 50 groups of equal probability, of sequences in the order of a hash and of their activation."""
     network, layer, sequence, activation = case
     (paths,) = paths_of(network, layer, [5])
     value = activation[5].astype(np.float64)
     beta = spread / value.std()
-    drawn, about = paths.tilted(beta, dtype).draw(np.random.default_rng(1).random((len(paths.table), 20_000)))
+    drawn, about = paths.tilted(beta).draw(np.random.default_rng(1).random((len(paths.table), 20_000)))
     number = drawn.astype(np.int64) @ 4 ** np.arange(sequence.shape[1] - 1, -1, -1)
     np.testing.assert_allclose(about, value[number], atol=1e-4)
-    probability = np.exp(beta * (value - value.max()))
+    probability = np.exp(beta * value - (beta * value).max())
     probability /= probability.sum()
     for key in (value, np.random.default_rng(0).random(len(value))):
         order = np.argsort(key, kind="stable")
@@ -77,7 +76,11 @@ def test_sequences_are_drawn_with_their_probability(case, dtype, spread):
         expected = 20_000 * np.bincount(group, probability, minlength=50)
         there = expected > 5
         observed = np.bincount(group[number], minlength=50)[there]
-        assert chisquare(observed, expected[there] * observed.sum() / expected[there].sum()).pvalue > 1e-3
+        assert (observed.sum() > 0) & (np.bincount(group[number], minlength=50)[expected < 1e-3].sum() == 0)
+        assert (
+            there.sum() == 1
+            or chisquare(observed, expected[there] * observed.sum() / expected[there].sum()).pvalue > 1e-3
+        )
 
 
 def test_bins_hold_their_quota_or_all_there_is(case):
@@ -95,7 +98,7 @@ def test_bins_hold_their_quota_or_all_there_is(case):
         np.testing.assert_allclose(stored, value[number], atol=1e-5)
         population = np.bincount(bin_of(value[value > 0], bins.maximum), minlength=20)
         wanted = np.minimum(population, quota)
-        assert (bins.counts >= 0.8 * wanted - 1).all()  # rare ones are drawn until 98 % of draws are known
+        assert (bins.counts >= 0.8 * wanted - 1).all()  # rare ones are drawn until 95 % of draws are known
         assert bins.counts.sum() >= 0.97 * wanted.sum()
 
 

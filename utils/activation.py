@@ -15,6 +15,8 @@ from utils.model import Predictor
 from utils.sequence import N, one_hot
 
 LONGEST_WORD = 9  # of which a table of all words is made: 4^9 x 64 channels are 64 MiB
+LONGEST_READ = 10  # of which, for many windows, another is made: 4^10 x 64 channels are 256 MiB
+WORDS_AT_ONCE = 2**14  # of a table that is being made
 ROWS = 64  # batches hold a multiple of so many windows
 POSITIONS_AT_ONCE = 2**14  # bounds the memory of a batch: 64 channels of this many positions are 4 MiB
 
@@ -23,7 +25,8 @@ class WindowNetwork:
     """The lower layers of a predictor, evaluated on many short windows.
 
     The second convolution sees 9 nt, so its output is looked up in a table of all 4^9 words instead of computed:
-    more than half of the arithmetic of any deeper layer.
+    more than half of the arithmetic of any deeper layer. What the third one reads depends on 10 nt; once
+    ``tabulate`` was called, that is looked up too.
 
     Args:
         model: the predictor.
@@ -34,6 +37,7 @@ class WindowNetwork:
         self.model = model.to(device).eval().requires_grad_(False)
         self.device = torch.device(device)
         self._table: torch.Tensor | None = None
+        self._reads: torch.Tensor | None = None
         self._first: Rectified | None = None
 
     # -- inside: (batch, channels, 1, positions), channels-last ---------------------------------------------------
@@ -41,11 +45,13 @@ class WindowNetwork:
     def _words_table(self) -> torch.Tensor:
         """Return the second convolution's output (4^w, channels) for every word of its receptive field w."""
         if self._table is None:
-            width = self.model.receptive_field(2)
-            table = torch.empty(4**width, self.model.channels, device=self.device)
-            for start in range(0, 4**width, 2**12):
-                words = torch.arange(start, min(start + 2**12, 4**width), device=self.device)
-                table[words] = self._map_from_bases(_spelled(words, width), 2)[:, :, 0, 0]
+            width = self.model.kernel_size
+            read, convolution = self._first_step().y.flatten(0, 2), self.model.convolution(2)
+            table = convolution.bias.repeat(4 ** (2 * width - 1), 1)
+            for words, rows in _in_parts(table):
+                for tap in range(width):
+                    of_word = read @ convolution.weight[:, :, tap].T  # what the tap adds for each word that it sees
+                    rows += F.embedding(words // 4 ** (width - 1 - tap) % len(of_word), of_word)
             self._table = table
         return self._table
 
@@ -66,7 +72,7 @@ class WindowNetwork:
         """Return what the second convolution reads, for every word that the first one can see."""
         if self._first is None:
             width = self.model.kernel_size
-            words = _spelled(torch.arange(4**width, device=self.device), width)
+            words = one_hot(_digits(torch.arange(4**width, device=self.device), width))
             x = self.model.convolve(_channels_last(words), 1, padding=0)
             self._first = Rectified(x, self.model.ln_layers[0].ln, pooled=False)
         return self._first
@@ -74,9 +80,12 @@ class WindowNetwork:
     def _words(self, indices: torch.Tensor, width: int) -> torch.Tensor:
         """Return the number int32 (batch, length - width + 1) of the word at every position."""
         count = indices.shape[1] - width + 1
-        words = torch.zeros(indices.shape[0], count, dtype=torch.int32, device=self.device)
-        for place in range(width):
-            words.mul_(4).add_(indices[:, place : place + count])
+        part, size = indices.to(self.device, torch.int32), 1  # words of 1, 2, 4, 8 nt
+        words, done = torch.zeros_like(part[:, :count]), 0
+        while done < width:
+            if width & size:
+                words, done = words.mul_(4**size).add_(part[:, done : done + count]), done + size
+            part, size = part[:, :-size] * 4**size + part[:, size:], 2 * size
         return words
 
     def _looked_up(self, indices: torch.Tensor) -> torch.Tensor:
@@ -88,7 +97,23 @@ class WindowNetwork:
         """Return a layer's map from indices (batch, length) of known bases."""
         if layer == 1 or self.model.receptive_field(2) > LONGEST_WORD:
             return self._map_from_bases(one_hot(indices), layer)
+        if layer > 2 and self._reads is not None:
+            return self._map_from_layer(self.model.convolve(self._read_up(indices), 3, padding=0), 3, layer)
         return self._map_from_layer(self._looked_up(indices), 2, layer)
+
+    def _read_up(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return what the third convolution reads, from indices (batch, length) of known bases, out of the table."""
+        width = self.model.receptive_field(2) + 1
+        even = (indices.shape[1] - width) // 2 * 2 + 1
+        words = self._words(indices, width)[:, :even:2]
+        return F.embedding(words, self._reads).permute(0, 2, 1).unsqueeze(2)
+
+    def _read(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return what a layer's convolution, the second or one above, reads of known bases."""
+        if layer == 3 and self._reads is not None:
+            return self._read_up(indices)
+        x = self._map(indices, layer - 1)
+        return self.model.rectify(_pooled(x) if layer > 2 else x, layer)
 
     def _chunks(self, indices: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield the rows of each batch and its windows, repeated up to a multiple of ``ROWS``; a single one stays one.
@@ -109,6 +134,22 @@ class WindowNetwork:
         if self.model.receptive_field(2) <= LONGEST_WORD:
             self._words_table()
             self._first_step()
+
+    @torch.no_grad()
+    def tabulate(self) -> None:
+        """Make all tables, for very many windows of layers above the second: they take 320 MiB and half a second.
+
+        Activations change by no more than rounding.
+        """
+        self.prepare()
+        width = self.model.receptive_field(2) + 1
+        if self._reads is not None or width > LONGEST_READ or self.model.num_layers < 2:
+            return
+        reads, table = torch.empty(4**width, self.model.channels, device=self.device), self._words_table()
+        for words, rows in _in_parts(reads):
+            pooled = torch.maximum(table[words // 4], table[words % len(table)])
+            rows.copy_(F.relu(self.model.ln_layers[1].ln(pooled)))
+        self._reads = reads
 
     def feature_width(self, length: int, layer: int) -> int:
         """Return how many numbers ``feature_map`` gives for a window of ``length`` nt."""
@@ -138,22 +179,25 @@ class WindowNetwork:
         return torch.cat(parts)
 
     @torch.no_grad()
-    def read_by(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
-        """Return what one tap of a layer's convolution reads of words as long as it sees.
+    def read_of_words(self, layer: int, width: int) -> torch.Tensor:
+        """Return what one tap of a layer's convolution reads of all words as long as it sees.
 
         Args:
-            indices: uint8 (n, length), 0 to 3; the pooled map below has one position.
             layer: 2 and up.
+            width: nt that a tap sees.
 
         Returns:
-            float32 (n, channels), after pooling, normalisation and ReLU.
+            float32 (4^width, channels), the words in alphabetical order.
         """
-        parts = []
-        for rows, part in self._chunks(indices):
-            x = self._map(part, layer - 1)
-            x = self.model.rectify(_pooled(x) if layer > 2 else x, layer)
-            parts.append(x[: rows.stop - rows.start, :, 0, 0])
-        return torch.cat(parts)
+        if layer == 2:
+            return self._first_step().y.flatten(0, 2)
+        self.tabulate()
+        if layer == 3 and self._reads is not None:
+            return self._reads
+        found = torch.empty(4**width, self.model.channels, device=self.device)
+        for words, rows in _in_parts(found):
+            rows.copy_(self._read(_digits(words, width), layer)[:, :, 0, 0])
+        return found
 
     @torch.no_grad()
     def projected_maps(self, indices: torch.Tensor, along: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -208,9 +252,15 @@ class WindowNetwork:
             neuron: int64 (n,), the neuron of each window, counted from 0.
         """
         found = torch.zeros(len(indices), device=self.device)
+        convolution = self.model.convolution(layer)
         for rows, part in self._chunks(indices):
             own = neuron[rows].to(self.device)
-            found[rows] = self._map(part, layer)[: len(own), :, 0, 0].gather(1, own[:, None])[:, 0]
+            if layer == 1:
+                found[rows] = self._map(part, layer)[: len(own), :, 0, 0].gather(1, own[:, None])[:, 0]
+                continue
+            read = self._read(part, layer)[: len(own), :, 0].transpose(1, 2).flatten(1)
+            weight = convolution.weight.transpose(1, 2).flatten(1)  # of one neuron each: the others are not computed
+            found[rows] = (read * weight[own]).sum(dim=1) + convolution.bias[own]
         return found
 
     @torch.no_grad()
@@ -253,10 +303,16 @@ def _channels_last(X: torch.Tensor) -> torch.Tensor:
     return X.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
-def _spelled(words: torch.Tensor, width: int) -> torch.Tensor:
-    """Return words, by number, as one-hot (n, 4, width)."""
-    digits = 4 ** torch.arange(width - 1, -1, -1, device=words.device)
-    return one_hot(words[:, None] // digits % 4)
+def _in_parts(table: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the numbers of words and their rows of a table, to be filled, some at a time."""
+    for start in range(0, len(table), WORDS_AT_ONCE):
+        rows = table[start : start + WORDS_AT_ONCE]
+        yield torch.arange(start, start + len(rows), device=table.device), rows
+
+
+def _digits(words: torch.Tensor, width: int) -> torch.Tensor:
+    """Return words, by number, as indices (n, width)."""
+    return words[:, None] // 4 ** torch.arange(width - 1, -1, -1, device=words.device) % 4
 
 
 def _pooled(x: torch.Tensor) -> torch.Tensor:

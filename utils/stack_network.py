@@ -38,6 +38,9 @@ class StackNetwork:
     def prepare(self) -> None:
         """Do nothing: there are no tables to make before threads share this network."""
 
+    def tabulate(self) -> None:
+        """Do nothing: there are no tables."""
+
     def _input(self, indices: torch.Tensor) -> torch.Tensor:
         """Return what the network reads of indices (n, length): one-hot bases, zero at N, all other tracks at zero."""
         X = one_hot(indices.to(self.device)).to(self.model.dtype)

@@ -9,14 +9,17 @@ which our genetic sampler shares. Prints tables for a README: time, maximum and 
 (0, highest stored activation], closed at the top, recomputed from what is stored), and sequences per bin up to the
 quota, in these bins and in those of the larger of the two maxima. Against genetic also what the parts are worth, ours
 by adaptive and the other's by fixed demixing: their number, seconds, consensus ratio, and database motifs and clusters
-matched. Set OMP_NUM_THREADS=1 for steady ratios.
+matched; and the bound: how long it takes to evaluate once what is stored. Set OMP_NUM_THREADS=1 for steady ratios.
 """
 
 import argparse
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from benchmarks.published_sampler import sample_published
@@ -28,6 +31,7 @@ from motif_discovery.demixing import Part
 from motif_discovery.files import part_segments
 from motif_discovery.sample import blocks, samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
+from utils.activation import WindowNetwork
 from utils.config import load_settings, parse_layer, parse_range
 from utils.motif import shuffled_columns
 from utils.runtime import InputError, run_script
@@ -45,6 +49,7 @@ class Run:
         maximum: the highest seen.
         seconds: of the processor.
         generations: done, or steps.
+        windows: evaluated one by one, those of which the gradient was taken too included.
         stop: why it ended, where known.
         empty: stored sequences with a column that holds no base.
         distance: mean share of positions in which two sequences of one of the upper five bins differ.
@@ -61,6 +66,7 @@ class Run:
     distance: float = float("nan")
     demixing: float = float("nan")
     parts: tuple[Part, ...] = ()
+    windows: float = float("nan")
 
     def held(self, maximum: float, quota: int) -> np.ndarray:
         """Return how many sequences, up to the quota, lie in each of the 20 bins of (0, maximum]."""
@@ -86,10 +92,62 @@ def distance(sequence: np.ndarray, activation: np.ndarray, maximum: float) -> fl
     return float(np.mean(shares)) if shares else float("nan")
 
 
+@contextmanager
+def counted_windows(network: WindowNetwork) -> Iterator[list[int]]:
+    """Give a list that grows by the windows of each call, inside the block."""
+    counts: list[int] = []
+    plain = {name: getattr(network, name) for name in ("activation", "gradient")}
+
+    def counted(name: str) -> Callable:
+        def call(indices: torch.Tensor, *rest: object) -> object:
+            counts.append(len(indices))
+            return plain[name](indices, *rest)
+
+        return call
+
+    for name in plain:
+        setattr(network, name, counted(name))
+    try:
+        yield counts
+    finally:
+        for name in plain:
+            delattr(network, name)
+
+
+def bound(runs: list[tuple[int, Run, Run]], discovery: Discovery) -> str:
+    """Return what no sampler that stores as many sequences can fall below: to evaluate each of them once."""
+    rng = np.random.default_rng(0)
+    field, layer, n = discovery.receptive_field, discovery.layer, 2**14
+    windows = torch.from_numpy(rng.integers(4, size=(n, field), dtype=np.uint8))
+    owner = torch.from_numpy(rng.integers(discovery.network.model.channels_of(layer), size=n))
+    a, b = torch.rand(n, 320), torch.rand(320, 64)
+
+    def seconds(work: Callable[[], object]) -> float:
+        work()
+        started = time.process_time()
+        for _ in range(5):
+            work()
+        return (time.process_time() - started) / 5
+
+    rate = 2 * a.numel() * b.shape[1] / seconds(lambda: a @ b)
+    price = seconds(lambda: discovery.network.activation(windows, layer, owner)) / n
+    stored = float(np.median([len(ours.activation) for _, ours, _ in runs]))
+    least = stored * price
+    own, other = (np.median([run.windows for run in column]) for column in list(zip(*runs, strict=True))[1:])
+    spent = [np.median([run.seconds for run in column]) for column in list(zip(*runs, strict=True))[1:]]
+    return (
+        f"windows evaluated a neuron, median: ours {own:,.0f}, the other {other:,.0f}; a window takes "
+        f"{1e6 * price:.1f} us, a plain matrix product runs at {rate / 1e9:.0f} GFLOP/s; to evaluate the "
+        f"{stored:,.0f} that ours stores once takes {least:.2f} s of its {spent[0]:.2f} s, so without anything else "
+        f"it would be {spent[1] / least:.1f} times as fast as the other"
+    )
+
+
 def run_ours(discovery: Discovery, block: list[int], bar: tqdm) -> list[Run]:
     """Run one of our samplers for neurons counted from 1; ``bar`` counts its generations or steps."""
     started = time.process_time()
-    sampled = samples(discovery, block, lambda _: bar.update())
+    with counted_windows(discovery.network) as windows:
+        sampled = samples(discovery, block, lambda _: bar.update())
     spent = (time.process_time() - started) / len(block)
     runs = []
     for neuron, found in zip(block, sampled, strict=True):
@@ -98,7 +156,16 @@ def run_ours(discovery: Discovery, block: list[int], bar: tqdm) -> list[Run]:
         parts = demixed(discovery, neuron, found)
         demixing = time.process_time() - started
         runs.append(
-            Run(found.activation, found.maximum, spent, bar.n, distance=far, demixing=demixing, parts=tuple(parts))
+            Run(
+                found.activation,
+                found.maximum,
+                spent,
+                bar.n,
+                distance=far,
+                demixing=demixing,
+                parts=tuple(parts),
+                windows=sum(windows) / len(block),
+            )
         )
     return runs
 
@@ -130,7 +197,7 @@ def compare(
         return tqdm(desc=label, leave=False, mininterval=0.5)
 
     runs = []
-    discovery.network.prepare()
+    discovery.network.tabulate()
     for block in blocks(discovery, neurons):
         with counted("ours", block[0]) as bar:
             ours = run_ours(discovery, block, bar)
@@ -253,6 +320,7 @@ def main(argv: list[str] | None = None) -> None:
         print("\n".join(main_table(runs, discovery.model_name, arguments.against, layer, quota)))
         print(f"\n{summary(runs, quota)}")
         if arguments.against == "genetic":
+            print(bound(runs, discovery))
             print("\n" + "\n".join(worth_table(runs, discovery)))
             return
         for common, what in ((False, "each sampler's own highest"), (True, "the larger maximum")):

@@ -19,7 +19,6 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 from scipy.stats import ttest_ind
-from tqdm import tqdm
 
 from motif_interaction.words import match
 from utils.data import Split
@@ -28,6 +27,7 @@ from utils.edits import predict_edits
 from utils.epistasis import bootstrap_interval, signed_rank
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.prediction import predict
+from utils.progress import progress_bar
 from utils.runtime import ROOT, InputError, atomic_path, root_path, run_script, shown
 from utils.sequence import ALPHABET, IUPAC, N
 from utils.statistics import q_values
@@ -150,7 +150,7 @@ def ask(model: str, facts: list[dict], seed: int) -> list[dict]:
     work = open_interpretation(InteractionSettings(model=model, device="cpu"))
     spread = predict(work.checkpoint.model, work.messages)[:, 0].std()
     rows = []
-    for number, fact in enumerate(tqdm(facts, desc=model)):
+    for number, fact in enumerate(progress_bar(facts, desc=model)):
         row = fact | word_effect(work, fact, np.random.default_rng([seed, number]))
         rows.append(row | {"effect_in_sd": row["effect"] / spread} | label_difference(work.messages, fact))
     for row, q in zip(rows, q_values(np.array([row.pop("p") for row in rows])), strict=True):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from gffutils.iterators import DataIterator
-from tqdm import tqdm
 
+from utils.progress import progress_bar
 from utils.runtime import InputError, shown
 
 COMPLEMENT = bytes.maketrans(b"ACGTUacgtu", b"TGCAAtgcaa")
@@ -56,7 +56,7 @@ def read_fasta(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytea
     """
     name, letters, seen = None, bytearray(), set()
     size = path.stat().st_size
-    bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, leave=False, mininterval=1)
+    bar = progress_bar(total=size, desc=path.name, unit="B", unit_scale=True, leave=False)
     try:
         with open(path, "rb") as raw, bar:
             handle = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
@@ -89,7 +89,7 @@ def read_gtf(path: Path, wanted: Collection[str]) -> dict[str, Annotation]:
     """
     found: dict[str, Annotation] = {}
     try:
-        for line in tqdm(DataIterator(str(path)), desc=path.name, unit=" lines", leave=False, mininterval=1):
+        for line in progress_bar(DataIterator(str(path)), desc=path.name, unit=" lines", leave=False):
             name = line.attributes.get("transcript_id")
             if line.featuretype not in ("exon", "CDS", "stop_codon") or not name or name[0] not in wanted:
                 continue

@@ -23,8 +23,7 @@ import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tqdm import tqdm
-
+from utils.progress import progress_bar
 from utils.runtime import ROOT, InputError, atomic_path, file_sha256, one_at_a_time, run_script, shown, write_text
 
 logger = logging.getLogger(__name__)
@@ -167,7 +166,9 @@ def fetch(address: str, part: Path, checked: bool) -> None:
             if not begin:
                 stamp = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
                 write_text(version_file, stamp)
-            with tqdm(total=total, initial=begin, desc=part.stem, unit="B", unit_scale=True, leave=False) as bar:
+            with progress_bar(
+                total=total, initial=begin, desc=part.stem, unit="B", unit_scale=True, leave=False
+            ) as bar:
                 while chunk := response.read(CHUNK):
                     handle.write(chunk)
                     bar.update(len(chunk))

@@ -16,10 +16,10 @@ import pandas as pd
 import pydantic
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from tqdm import tqdm
 
 from utils.config import OutputFolder, Settings, load_settings, root_files, settings_parser
 from utils.motif import Motif, iupac_consensus, read_meme, write_meme
+from utils.progress import progress_bar
 from utils.runtime import InputError, file_sha256, fingerprint, root_path, run_script, shown, write_text
 from utils.tomtom import tomtom
 
@@ -96,7 +96,7 @@ def linked(motifs: list[Motif], q_threshold: float, quiet: bool = False) -> csr_
     place = {motif.name: index for index, motif in enumerate(motifs)}
     at_once = max(1, COMPARISONS_AT_ONCE // len(motifs))
     queries, targets = [], []
-    with tqdm(total=len(motifs), desc="comparing motifs", unit="motif", disable=quiet) as bar:
+    with progress_bar(total=len(motifs), desc="comparing motifs", unit="motif", disable=quiet) as bar:
         for start in range(0, len(motifs), at_once):
             block = motifs[start : start + at_once]
             found = tomtom(block, motifs, q_threshold)

@@ -26,10 +26,10 @@ from typing import Literal
 
 import google_crc32c
 import numpy as np
-from tqdm import tqdm
 
 from generate_dataset.messages import BIT_OF_INDEX, CODON_START, SPLICE_SITE, DatasetSettings, Messages
 from utils.data import SPLITS, require_size
+from utils.progress import progress_bar
 from utils.runtime import InputError, root_path, shown
 from utils.sequence import N
 
@@ -233,7 +233,7 @@ def read_saluki(settings: SalukiSettings) -> Messages:
     files = find_files(folder)
     rows, label, ids, split, left_out = [], [], [], [], 0
     paths = [(name, path) for name, found in files.items() for path in found]
-    for name, path in tqdm(paths, desc=folder.name, unit=" files", leave=False, mininterval=1):
+    for name, path in progress_bar(paths, desc=folder.name, unit=" files", leave=False):
         for number, data in enumerate(read_records(path)):
             where = f"{shown(path)}: record {number}"
             try:

@@ -4,12 +4,12 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from utils.data import Split
 from utils.hdf5 import Damaged, new_file, read_arrays
 from utils.interpretation_settings import Interpretation
 from utils.prediction import predict, require_length
+from utils.progress import progress_bar
 from utils.runtime import fingerprint, shown
 
 PARTS = 50  # steps of the progress bar
@@ -31,7 +31,7 @@ def predictions(work: Interpretation, path: Path, overwrite: bool = False) -> np
     size = work.settings.batch_size
     order = np.argsort(messages.length, kind="stable")
     step = size * max(1, -(-len(order) // (PARTS * size)))
-    with tqdm(total=int(messages.length.sum()), desc="predictions", unit="nt", unit_scale=True, mininterval=0.5) as bar:
+    with progress_bar(total=int(messages.length.sum()), desc="predictions", unit="nt", unit_scale=True) as bar:
         for start in range(0, len(order), step):
             rows = order[start : start + step]
             y_hat[rows] = predict(model, _part(messages, rows), size)

@@ -4,14 +4,13 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from tqdm import tqdm
-
 from motif_discovery import match, report, sample
 from motif_discovery.demixing import Part
 from motif_discovery.files import Sample, read_sample, stored_key, unfinished, write_motifs
 from motif_discovery.methods import MESSAGE_SEQLETS
 from motif_discovery.settings import Discovery, DiscoverySettings, chosen_neurons, discovery_parser, open_discovery
 from utils.config import load_settings
+from utils.progress import progress_bar
 from utils.runtime import InputError, shown
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ def run_layer(
         parts_of: the motifs in them.
     """
     waiting = unfinished(neurons, discovery.motif_path, discovery.motif_key, overwrite)
-    for neuron in tqdm(waiting, desc=f"conv{discovery.layer}: neurons", mininterval=0.5):
+    for neuron in progress_bar(waiting, desc=f"conv{discovery.layer}: neurons"):
         found = source(neuron)
         parts = parts_of(discovery, neuron, found)
         field = discovery.receptive_field

@@ -1,11 +1,10 @@
 """Demix each neuron's sample into motifs -> motifs/MODEL/convN_neuronM.h5 (parts) and .meme (segments)."""
 
-from tqdm import tqdm
-
 from motif_discovery.adaptive import demix_adaptively
 from motif_discovery.demixing import Part, demix
 from motif_discovery.files import Sample, read_sample, stored_key, unfinished, write_motifs
 from motif_discovery.settings import Discovery, parse_step
+from utils.progress import progress_bar
 from utils.runtime import InputError, run_script, shown
 
 
@@ -22,7 +21,7 @@ def demixed(discovery: Discovery, neuron: int, sample: Sample) -> list[Part]:
 def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet: bool = False) -> None:
     """Demix the neurons (counted from 1) that have no motifs with these settings yet."""
     waiting = unfinished(neurons, discovery.motif_path, discovery.motif_key, overwrite)
-    for neuron in tqdm(waiting, desc=f"conv{discovery.layer}: demixing", disable=quiet, leave=False):
+    for neuron in progress_bar(waiting, desc=f"conv{discovery.layer}: demixing", disable=quiet, leave=False):
         path = discovery.sample_path(neuron)
         sample = read_sample(path)
         if stored_key(path) != discovery.sample_key:

@@ -13,7 +13,6 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
 import torch
-from tqdm import tqdm
 
 from motif_discovery import cluster, match, report, sample
 from motif_discovery.files import unfinished
@@ -25,6 +24,7 @@ from motif_discovery.settings import (
     open_discovery,
 )
 from utils.config import load_settings
+from utils.progress import progress_bar
 from utils.runtime import InputError, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def run_layer(discovery: Discovery, neurons: list[int], processes: int, overwrit
     label = f"conv{discovery.layer}: neurons"
     waiting = unfinished(neurons, discovery.motif_path, discovery.motif_key, overwrite)
     if processes == 1:
-        with tqdm(total=len(waiting), desc=label, mininterval=0.5) as bar:
+        with progress_bar(total=len(waiting), desc=label) as bar:
             for block in sample.blocks(discovery, waiting):
                 sample.run(discovery, block, overwrite)
                 cluster.run(discovery, block, overwrite)
@@ -81,7 +81,7 @@ def run_workers(discovery: Discovery, waiting: list[int], processes: int, overwr
     with ProcessPoolExecutor(processes, server, initializer=_start_worker, initargs=(processes,)) as pool:
         jobs = {pool.submit(_work, discovery.settings, discovery.layer, block, overwrite) for block in blocks}
         try:
-            with tqdm(total=len(waiting), desc=label, mininterval=0.5) as bar:
+            with progress_bar(total=len(waiting), desc=label) as bar:
                 while jobs:
                     done, jobs = wait(jobs, return_when=FIRST_COMPLETED)
                     for job in done:

@@ -3,12 +3,11 @@
 Listed are all matches up to ``q_threshold``, and for a motif without one its nearest target with the q-value it has.
 """
 
-from tqdm import tqdm
-
 from motif_discovery.files import part_segments, read_motifs, stored_key, unfinished, write_matches
 from motif_discovery.methods import COMMANDS, layer_name
 from motif_discovery.settings import Discovery, parse_step
 from utils.motif import Motif
+from utils.progress import progress_bar
 from utils.runtime import InputError, run_script, shown
 from utils.sequence import spelled
 from utils.tomtom import tomtom
@@ -20,7 +19,8 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
     """Match the neurons (counted from 1) that have no matches with these settings yet, many neurons in one call."""
     waiting = unfinished(neurons, discovery.match_path, discovery.match_key, overwrite)
     queries: dict[int, list[Motif]] = {}
-    with tqdm(total=len(waiting), desc=f"{layer_name(discovery.layer)}: matching", disable=quiet, leave=False) as bar:
+    label = f"{layer_name(discovery.layer)}: matching"
+    with progress_bar(total=len(waiting), desc=label, disable=quiet, leave=False) as bar:
         for place, neuron in enumerate(waiting):
             path = discovery.motif_path(neuron)
             parts, *_ = read_motifs(path, COMMANDS[discovery.method])

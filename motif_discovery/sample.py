@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from tqdm import tqdm
-
 from motif_discovery.bins import BINS
 from motif_discovery.boltzmann import NEURONS_AT_ONCE, BoltzmannSampler
 from motif_discovery.exhaustive import ExhaustiveSampler
@@ -11,6 +9,7 @@ from motif_discovery.files import Sample, unfinished, write_sample
 from motif_discovery.genetic import GeneticSampler
 from motif_discovery.gradient import GradientSampler
 from motif_discovery.settings import Discovery, parse_step
+from utils.progress import progress_bar
 from utils.runtime import run_script
 
 BLOCK_SAMPLES = 2**27  # bytes of stored sequences in a block of neurons
@@ -56,7 +55,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
     waiting = unfinished(neurons, discovery.sample_path, discovery.sample_key, overwrite)
     for block in blocks(discovery, waiting):
         label = f"conv{discovery.layer} neurons {block[0]}-{block[-1]}: sampling, step"
-        with tqdm(desc=label, disable=quiet, leave=False, mininterval=0.5) as bar:
+        with progress_bar(desc=label, disable=quiet, leave=False) as bar:
             sampled = samples(discovery, block, lambda _, bar=bar: bar.update())
         for neuron, sample in zip(block, sampled, strict=True):
             write_sample(discovery.sample_path(neuron), sample, discovery.sample_key, discovery.alphabet)

@@ -11,13 +11,13 @@ import logging
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from motif_interaction.files import fragment_key, fragment_path, neuron_name, stored_key, write_fragments
 from utils.config import load_settings, parse_layer, parse_range, settings_parser
 from utils.dense_scan import bases_of_codes
 from utils.geometry import Geometry
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
+from utils.progress import progress_bar
 from utils.runtime import run_script, shown
 from utils.scan import Scan, read_scan
 from utils.stack_network import window_network
@@ -67,7 +67,7 @@ def locate(work: Interpretation, scan: Scan, neurons: list[int]) -> dict[int, di
     for neuron, own in rows.items():
         for row in own.tolist():
             of_row.setdefault(row, []).append(neuron)
-    for row, firing in tqdm(sorted(of_row.items()), desc=f"conv{scan.layer}: first windows", mininterval=0.5):
+    for row, firing in progress_bar(sorted(of_row.items()), desc=f"conv{scan.layer}: first windows"):
         sequence = bases_of_codes(work.messages.codes[row : row + 1][:, : work.messages.length[row]])
         columns = np.array(firing) - 1
         # a window that the scan found at the bound itself is not lost to rounding

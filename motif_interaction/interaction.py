@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from motif_interaction.files import (
     HERE,
@@ -39,6 +38,7 @@ from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.motif import Motif as DatabaseMotif
 from utils.motif import read_meme
+from utils.progress import progress_bar
 from utils.runtime import InputError, one_at_a_time, root_path, run_script, shown, write_text
 from utils.sequence import decode, spelled
 
@@ -174,7 +174,7 @@ def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -
         except InputError as error:
             work.append((neuron, None, str(error)))
     found: dict[int, list[Measured]] = {neuron: [] for neuron in neurons}
-    bar = tqdm(work, desc=f"conv{layer.layer}: pairs", mininterval=0.5)
+    bar = progress_bar(work, desc=f"conv{layer.layer}: pairs")
     for neuron, pair, note in bar:
         if pair is None:
             found[neuron].append(Measured(layer.facts(neuron), pd.DataFrame(), note))

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from report.cache import kept, state_of
 from report.cards import card_of
@@ -14,6 +13,7 @@ from report.neurons import neuron_name, ppm_of, read_neuron
 from report.overview import dataset_facts, network_facts, stage_rows
 from report.settings import Work
 from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds
+from utils.progress import progress_bar
 from utils.stack_network import window_network
 
 SOUGHT = 12  # parts whose segments are looked for in fragments
@@ -75,7 +75,7 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
     found.notes += [note] if note else []
     found.thresholds = read_thresholds(work) if found.contributions else {}
     network = window_network(work.checkpoint.model)
-    for layer in tqdm(work.layers, desc="reading layers", mininterval=0.5, disable=None):
+    for layer in progress_bar(work.layers, desc="reading layers", disable=None):
         neurons = range(1, work.channels_of(layer) + 1)
         names = {neuron: neuron_name(layer, neuron) for neuron in neurons}
         facts = {neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons}

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tqdm import tqdm
-
 from report import overview
 from report.cache import state_of
 from report.cards import demixing_tree, listed_parts
@@ -20,6 +18,7 @@ from report.site import Site, sign
 from report.tables import in_order, read_predictions
 from utils.clusters import cluster_command
 from utils.page import number
+from utils.progress import progress_bar
 from utils.runtime import fingerprint
 
 STEPS = ("< 0.1", "0.1", "0.2", "0.5", "0.8")  # of the colour of an effect, as report.site.size has them
@@ -110,7 +109,7 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
     for pair in found.pairs:
         of_neuron.setdefault(pair["task"], []).append(pair)
     names = [card["name"] for card in found.cards]
-    for place, card in enumerate(tqdm(found.cards, desc="pages of neurons", mininterval=0.5, disable=None)):
+    for place, card in enumerate(progress_bar(found.cards, desc="pages of neurons", disable=None)):
         name, layer = card["name"], card["layer"]
         context = {
             "card": {**card, "logo": None},
@@ -202,7 +201,7 @@ def _positions(firing: dict | None) -> str:
 
 def pair_pages(site: Site, work: Work, found: Findings) -> None:
     """Write the page of every pair that changed."""
-    for pair in tqdm(found.pairs, desc="pages of pairs", mininterval=0.5, disable=None):
+    for pair in progress_bar(found.pairs, desc="pages of pairs", disable=None):
         if not pair["page"]:
             continue
         name = f"pairs/{pair['page']}"

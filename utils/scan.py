@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from utils.config import load_settings
 from utils.dense_scan import bases_of_codes, scan_messages
@@ -24,6 +23,7 @@ from utils.interpretation_settings import (
     layers_parser,
     open_interpretation,
 )
+from utils.progress import progress_bar
 from utils.runtime import ROOT, InputError, atomic_path, fingerprint, one_at_a_time, run_script, shown
 from utils.stack_network import window_network
 
@@ -212,7 +212,7 @@ def _scan(work: Interpretation, waiting: list[int], overwrite: bool, begin: rang
         layer: tuple(np.empty((len(messages), model.channels_of(layer)), kind) for kind in kinds) for layer in waiting
     }
     label = f"scan conv{waiting[0]}" + (f" to conv{waiting[-1]}" if len(waiting) > 1 else "")
-    with tqdm(total=total, desc=label, unit="nt", unit_scale=True, mininterval=0.5) as bar:
+    with progress_bar(total=total, desc=label, unit="nt", unit_scale=True) as bar:
         for rows in blocks:
             names = {layer: folder / block_name(rows) for layer, folder in parts.items()}
             count = rows.stop - rows.start

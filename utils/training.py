@@ -12,7 +12,6 @@ import torch
 from scipy.special import ndtri
 from scipy.stats import rankdata
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from utils.calibration import level_of, set_level, set_norm_statistics
 from utils.checkpoint import load_checkpoint, only_checkpoint, read_checkpoint, save_checkpoint
@@ -20,6 +19,7 @@ from utils.config import ModelSettings, OutputWeights, Seed, Settings, root_file
 from utils.data import Split, parts_of_like_length, read_split
 from utils.model import Predictor
 from utils.prediction import correlation, predict, require_length
+from utils.progress import progress_bar
 from utils.runtime import (
     InputError,
     atomic_path,
@@ -173,7 +173,7 @@ class Trainer:
         self.model.train()
         losses = []
         batches = epoch_batches(len(self.train), settings.batch_size, rng)
-        for rows in tqdm(batches, desc=f"epoch {self.epoch + 1}/{settings.epochs}", leave=False, mininterval=1):
+        for rows in progress_bar(batches, desc=f"epoch {self.epoch + 1}/{settings.epochs}", leave=False):
             parts = parts_of_like_length(rows, self.train.length)
             rows, shift = np.concatenate(parts), int(rng.integers(settings.max_shift + 1))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):

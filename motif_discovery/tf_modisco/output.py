@@ -7,7 +7,6 @@ import logging
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from motif_discovery import match, report
 from motif_discovery.demixing import Part
@@ -22,6 +21,7 @@ from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, open_interpretation
 from utils.model import Predictor
 from utils.motif import consensus, pfm_of, segments, to_ppm
+from utils.progress import progress_bar
 from utils.runtime import shown
 from utils.sequence import N, one_hot
 
@@ -84,7 +84,7 @@ def attributed(
     strip = empty_strip(bases, length, settings)
     device = next(model.parameters()).device
     parts = parts_of_like_length(np.arange(len(rows)), length)
-    for part in tqdm(parts, desc="output: gradients", disable=quiet, leave=False, mininterval=0.5):
+    for part in progress_bar(parts, desc="output: gradients", disable=quiet, leave=False):
         X, longest = messages.batch(rows[part], device)
         gradient = path_gradient(model, X, longest, target, settings.path_steps)[..., :longest]
         gradient = (gradient - gradient.mean(dim=1, keepdim=True)).transpose(1, 2).cpu().numpy()

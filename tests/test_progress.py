@@ -1,0 +1,45 @@
+"""Progress: a bar where there is a terminal, lines in a log."""
+
+import io
+import os
+import re
+import sys
+import time
+
+import utils.progress
+from utils.progress import progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_log_has_a_line_now_and_then_and_no_carriage_returns(monkeypatch, capsys):
+    monkeypatch.setattr(utils.progress, "IN_LOG", 0.1)
+    for _ in progress_bar(range(20), desc="conv5: neurons"):
+        time.sleep(0.03)
+    with progress_bar(desc="sampling, step", leave=False) as bar:
+        for _ in range(10):
+            time.sleep(0.03)
+            bar.update()
+    said = capsys.readouterr().err
+    assert "\r" not in said
+    lines = said.splitlines()
+    assert 3 <= len(lines) <= 12
+    assert re.fullmatch(r"conv5: neurons: \d+ of 20 \(\d+ %\) after 00:00, 00:0\d to go", lines[0]), lines
+    assert lines[-1].startswith("sampling, step: ")
+    assert len(set(lines)) == len(lines)
+
+
+def test_short_work_leaves_no_line_in_a_log(capsys):
+    assert list(progress_bar([1, 2, 3], desc="short")) == [1, 2, 3]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_has_a_bar(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    list(progress_bar([1, 2, 3], desc="short"))
+    said = sys.stderr.getvalue()
+    assert "\rshort: 100%" in said
+    assert os.linesep in said

@@ -214,7 +214,7 @@ def test_workers_share_the_neurons_and_give_the_same_files(workplace, tmp_path):
         env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "conv3: neurons: 100%" in done.stderr
+    assert "conv3: neurons: 5 of 5 (100 %)" in done.stderr
     one, several = settings.HERE, tmp_path / "several"
     names = sorted(path.relative_to(one) for path in one.rglob("*.*"))
     assert names == sorted(path.relative_to(several) for path in several.rglob("*.*"))

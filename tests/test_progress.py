@@ -27,14 +27,16 @@ def test_a_log_has_a_line_now_and_then_and_no_carriage_returns(monkeypatch, caps
     assert "\r" not in said
     lines = said.splitlines()
     assert 3 <= len(lines) <= 12
-    assert re.fullmatch(r"conv5: neurons: \d+ of 20 \(\d+ %\) after 00:00, 00:0\d to go", lines[0]), lines
+    assert re.fullmatch(r"conv5: neurons: \d+ of 20 \(\d+ %\) after 00:00, 00:0\d to go", lines[1]), lines
     assert lines[-1].startswith("sampling, step: ")
     assert len(set(lines)) == len(lines)
 
 
-def test_short_work_leaves_no_line_in_a_log(capsys):
+def test_of_short_work_a_log_has_begin_and_end_and_of_its_steps_nothing(capsys):
     assert list(progress_bar([1, 2, 3], desc="short")) == [1, 2, 3]
-    assert capsys.readouterr().err == ""
+    assert list(progress_bar([1, 2], desc="steps", leave=False)) == [1, 2]
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["short: 0 of 3 (0 %) after 00:00, ? to go", "short: 3 of 3 (100 %) after 00:00, 00:00 to go"]
 
 
 def test_a_terminal_has_a_bar(monkeypatch):

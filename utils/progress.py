@@ -32,5 +32,6 @@ def progress_bar(iterable: Iterable | None = None, **options: object) -> tqdm:
         return tqdm(iterable, **{"mininterval": IN_TERMINAL, **options})
     total = options.get("total") or (len(iterable) if hasattr(iterable, "__len__") else None)
     line = LINE if total else LINE_WITHOUT_END
-    pace = {"mininterval": IN_LOG, "maxinterval": IN_LOG, "delay": IN_LOG}
+    brief = not options.get("leave", True)  # no line of what is over soon
+    pace = {"mininterval": IN_LOG, "maxinterval": IN_LOG, "delay": IN_LOG if brief else 0}
     return tqdm(iterable, **options, **pace, file=_Lines(), bar_format=line)

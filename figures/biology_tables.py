@@ -20,6 +20,7 @@ from motif_interaction.pairs import read_match_names
 from utils.config import load_settings
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.runtime import InputError, atomic_path, root_path, run_script, shown
+from utils.tables import read_csv
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def contribution_table(work: Interpretation, layers: list[int], q_threshold: flo
             f"{shown(path)}: no contributions of conv{missing[0]} of this checkpoint; run bash "
             f"motif_contribution/script/run_contribution.sh {missing[0]} {missing[0]} CONFIG"
         )
-    table = pd.read_csv(path, dtype=dict.fromkeys(("motif", "motif_note", "segment"), "str"))
+    table = read_csv(path, dtype=dict.fromkeys(("motif", "motif_note", "segment"), "str"))
     table = table[table["layer"].isin(layers)].reset_index(drop=True)
     table["motif"] = table["motif"].fillna(table["motif_note"])
     folder = root_path(work.settings.matches) / work.name

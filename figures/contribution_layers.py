@@ -24,6 +24,7 @@ from motif_discovery.workbook import write_csv
 from utils.checkpoint import load_checkpoint
 from utils.config import load_model_settings, load_settings, settings_parser
 from utils.runtime import InputError, file_sha256, root_path, run_script, shown
+from utils.tables import read_csv
 
 SIGNS = {"positive": (BLUE, "^"), "negative": (VERMILION, "v"), "neutral": (GREY, "o")}
 UNTESTED = "no test"  # never fires, too few messages, no variation
@@ -51,7 +52,7 @@ def read_table(settings: FigureSettings, model: str) -> tuple[str, pd.DataFrame]
     before = "" if settings.contribution == "prediction" else "label_"
     columns = {"layer": "layer", "neuron": "neuron", f"{before}effect_size": "effect", f"{before}contribution": "sign"}
     try:
-        table = pd.read_csv(path, usecols=[*columns, "checkpoint", "dataset"])
+        table = read_csv(path, usecols=[*columns, "checkpoint", "dataset"])
     except (ValueError, pd.errors.ParserError) as error:
         reason = " ".join(str(error).split())[:80]
         raise InputError(

@@ -40,6 +40,7 @@ from utils.scan import Scan, is_finished, read_scan
 from utils.sequence import spelled
 from utils.stack_network import window_network
 from utils.statistics import q_values
+from utils.tables import read_csv
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def table_path(work: Interpretation) -> Path:
 def layers_to_keep(path: Path, work: Interpretation) -> list[int]:
     """Return the layers of an earlier table of the same checkpoint and data set whose scans are still there."""
     try:
-        earlier = pd.read_csv(path, usecols=["layer", "checkpoint", "dataset"], dtype=str)
+        earlier = read_csv(path, usecols=["layer", "checkpoint", "dataset"], dtype=str)
     except (OSError, ValueError):
         return []
     same = (earlier["checkpoint"] == work.checkpoint.sha256) & (earlier["dataset"] == work.dataset_sha256)

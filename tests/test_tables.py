@@ -1,5 +1,9 @@
 """Tables with the key of what decided them."""
 
+import os
+
+import pytest
+
 from utils.tables import read_csv
 
 
@@ -16,3 +20,9 @@ def test_a_table_without_a_key_is_read_whole(tmp_path):
     path.write_text("id,value\na,1\nb,2")
     assert read_csv(path)["value"].tolist() == [1, 2]
     assert read_csv(path, dtype=str)["value"].tolist() == ["1", "2"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe is not a file"):
+        read_csv(tmp_path / "pipe")

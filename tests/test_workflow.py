@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import yaml
 import workflow.plan
 from benchmarks.scale import Costs, makespan, shard_times
 from benchmarks.toy_project import write_project
+from benchmarks.workflow_faults import SETTINGS, results, undated
 from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
 from utils.runtime import ROOT, InputError
@@ -25,12 +25,6 @@ needs_snakemake = pytest.mark.skipif(
     not importlib.util.find_spec("snakemake"),
     reason="snakemake is not installed (pip install -r workflow/requirements.txt)",
 )
-SETTINGS = {
-    "interpreting": "configs/interpreting/toy.yaml", "interaction": "configs/interaction/toy.yaml", "layers": "2-3",
-    "interaction_layers": "3-3", "neurons": "1-4", "neurons_per_shard": 2, "neurons_per_shard_of_layer": {2: 4},
-    "neurons_per_mutagenesis_shard": 2, "messages_per_scan_shard": 1, "statistics": True, "report": True,
-    "device": "cpu", "repository": "", "local_devices": [],
-}  # fmt: skip
 DATASET = ["--config", "configs/datasets/toy.yaml"]
 PARTS, PAIRS = ["--config", "configs/interpreting/toy.yaml"], ["--config", "configs/interaction/toy.yaml"]
 LAYERS, LAYER, NEURONS = ["--from", "2", "--to", "3"], ["--layer", "3"], ["--neurons", "1-4"]
@@ -43,9 +37,6 @@ COMMANDS = [
     ("motif_discovery.summarize", [*PARTS, "--layers", "2-3"]),
     ("report.build", PARTS),
 ]  # of one machine, as the wrappers call them
-RESULTS = ("motif_discovery", "motif_contribution", "motif_interaction", "report/toy")
-TIMES = re.compile(rb'combmotif-settings" content="[0-9a-f]{16}"|\d{4}-\d\d-\d\d|\d\d:\d\d')
-KINDS = {".h5", ".meme", ".tsv", ".csv", ".yaml", ".txt", ".html", ".png", ".bed"}
 
 
 def python(tree, *command, status=0, stdin="", executable=sys.executable):
@@ -64,21 +55,6 @@ def stages(tree, commands):
         "for module, arguments in json.loads(sys.argv[1]):\n    importlib.import_module(module).main(arguments)\n"
     )
     python(tree, "-c", code, json.dumps(commands))
-
-
-def results(tree):
-    """Return all files that the stages have written, by their paths."""
-    found = {}
-    for folder in RESULTS:
-        for path in (tree / folder).rglob("*"):
-            if path.is_file() and path.suffix in KINDS and "__pycache__" not in path.parts:
-                found[str(path.relative_to(tree))] = path.read_bytes()
-    return found
-
-
-def undated(name, content):
-    """Return a file as it is, a page of the report without times of files and the key that has them in it."""
-    return TIMES.sub(b"", content) if name.startswith("report/") and name.endswith(".html") else content
 
 
 def require_same(there, wanted):

@@ -8,13 +8,13 @@ its processes and without warning, when the file, a log, has something in it. FO
 """
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from benchmarks.sessions import kill_session
 
 
 def submit(folder: Path, jobscript: str) -> None:
@@ -39,26 +39,12 @@ def run(folder: Path, name: str, jobscript: str) -> None:
     log = next((Path(path) for word, path in wanted.items() if word in target and earlier == 1), None)
     while log and job.poll() is None:
         if log.is_file() and log.stat().st_size:
-            for process in processes_of(job.pid):
-                os.kill(process, signal.SIGKILL)
+            kill_session(job.pid)
             break
         time.sleep(0.02)
     partly = folder / name / "status.new"
     partly.write_text(str(job.wait()))
     partly.rename(folder / name / "status")
-
-
-def processes_of(session: int) -> list[int]:
-    """Return the processes of a session."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        if int(fields[3]) == session:
-            found.append(int(stat.parent.name))
-    return found
 
 
 def status(folder: Path, name: str) -> None:

@@ -17,8 +17,10 @@ def read_csv(path: Path, **how: object) -> pd.DataFrame:
 
     Raises:
         ValueError: not such a table.
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or is none.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not a file")  # a pipe would be waited for
     text = path.read_text(encoding="utf-8")
     body, _, last = text.rstrip("\n").rpartition("\n")
     return pd.read_csv(io.StringIO(body if last.startswith(KEY) else text), **how)

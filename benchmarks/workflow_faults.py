@@ -7,9 +7,9 @@ contribution, interaction and report: the reference. Then it is started from the
 is killed at random moments some times in a row, every time with the same command after it, and then left to end. Kills
 are SIGKILL, in turn to
 
-- everything: Snakemake, its jobs and their commands at the same time, as when a machine loses its power;
+- a command alone: its job fails, and the workflow runs it again by itself;
 - Snakemake alone: the jobs go on while the same command is given again;
-- a command alone: its job fails, and the workflow runs it again by itself.
+- everything: Snakemake, its jobs and their commands at the same time, as when a machine loses its power.
 
 After each kill no result may be there that is not the reference's (the report, which grows, is left out); after the end
 all results are the reference's, byte by byte but for times, and no unfinished file is there. At the end the workflow is
@@ -47,7 +47,8 @@ KINDS = {".h5", ".meme", ".tsv", ".csv", ".yaml", ".txt", ".html", ".png", ".bed
 TIMES = re.compile(rb'combmotif-settings" content="[0-9a-f]{16}"|\d{4}-\d\d-\d\d|\d\d:\d\d')
 ALREADY = "error: the workflow is already running in this folder"
 LONGEST = 900  # seconds of a run
-KINDS_OF_KILLS = ("everything", "Snakemake alone", "a command alone")
+ONE = "a command alone"
+KINDS_OF_KILLS = (ONE, "Snakemake alone", "everything")
 
 
 def results(tree: Path) -> Files:
@@ -160,21 +161,20 @@ def disturb(arguments: argparse.Namespace) -> int:
     while sum(workflow.counts.values()) < arguments.kills and time.monotonic() < end and not workflow.failures:
         restore(HERE, before)
         runs += 1
-        going, what = [], f"run {runs}"
+        going, what = [workflow.start()], f"run {runs}"
         for _ in range(arguments.in_a_row):
-            process = workflow.start()
-            going.append(process)
             kind = KINDS_OF_KILLS[sum(workflow.counts.values()) % 3]
             moment = chance.uniform(0, arguments.share * seconds)
             time.sleep(moment)
-            if not workflow.kill(process, kind, chance):
-                workflow.end(process, f"{what}, not hit")
-                break
+            if not workflow.kill(going[-1], kind, chance):
+                if going[-1].poll() is not None:
+                    break
+                continue
             workflow.counts[kind] += 1
-            if kind == "a command alone":
-                workflow.end(process, f"{what}, a command killed after {moment:.1f} s")
             workflow.compare(wanted, f"{what}, {kind} killed after {moment:.1f} s", finished=False)
-        workflow.end(workflow.start(), f"{what}, again")
+            if kind != ONE:
+                going.append(workflow.start())
+        workflow.end(going[-1], f"{what}, the last time")
         for process in going:  # commands that went on without Snakemake
             while processes_of(process.pid):
                 time.sleep(0.1)

@@ -22,6 +22,8 @@ COLUMNS = [
     "spacing", "spacing_low", "spacing_high", "a_first", "random_bases", "note",
 ]  # fmt: skip
 
+ONLY_TOGETHER = "acts together only: epistasis is significant, though one of the motifs alone has no effect"
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -112,6 +114,11 @@ def pair_statistics(pairs: Sequence[Measured], settings: InteractionSettings) ->
     layout = pd.DataFrame([_layout(one.table) for one in pairs])
     table = pd.concat([table, layout], axis=1)
     table["note"] = [_note(one, settings.min_sequences) for one in pairs]
+    kept = (table["decided_by"] == "single effects") & (table["q_eps"] < settings.q_threshold)
+    alone = table[["a_alone", "b_alone"]].abs().min(axis=1)  # the smaller of the two
+    together = kept & ~(table["q_above_control"] >= settings.q_threshold) & (table["eps"].abs() > alone)
+    one_missing = (table[["q_a_alone", "q_b_alone"]] >= settings.q_threshold).any(axis=1)
+    table.loc[together & one_missing & (table["note"] == ""), "note"] = ONLY_TOGETHER
     return table[COLUMNS], scale
 
 

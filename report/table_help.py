@@ -121,6 +121,6 @@ TABLES: dict[str, dict[str, str]] = {
         "spacing_high": "The largest spacing.",
         "a_first": "Share of messages in which A comes first.",
         "random_bases": "Share of messages in which a motif was replaced by random bases, as no reordering breaks it.",
-        "note": "What was missing for a test.",
+        "note": "What was missing for a test; or that the pair acts together only.",
     },
 }

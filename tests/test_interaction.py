@@ -304,6 +304,14 @@ def test_classes_of_known_pairs():
     assert table.loc[0, "eps_low"] < 0.5 < table.loc[0, "eps_high"]
 
 
+def test_a_pair_that_acts_together_only_is_named():
+    """Its class is none, as one single effect is not significant; the note says what there is."""
+    pairs = [pair("and", 1.0, 0.0, 0.0, 0), pair("or", 1.0, 0.5, 0.0, 0), pair("ps", 1.5, 0.5, 0.5, 0)]
+    table, _ = pair_statistics([*pairs, pair("none", 0.1, 0.5, -0.5, 0), pair("noise", 0, 0, 0, 0)], SETTINGS)
+    assert table["class"].tolist() == ["none", "none", "positive_synergistic", "none", "none"]
+    assert [note == statistics.ONLY_TOGETHER for note in table["note"]] == [True, True, False, False, False]
+
+
 def test_a_pair_without_messages_and_one_with_too_few():
     """Traps 18 and 19: no p-value, no class, and a note."""
     few = pair("few", 1.5, 0.5, 0.5, 0)

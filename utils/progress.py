@@ -30,7 +30,9 @@ def progress_bar(iterable: Iterable | None = None, **options: object) -> tqdm:
     """Return a progress bar of ``tqdm``, with its options, on standard error or in the log that it is led into."""
     if sys.stderr.isatty():
         return tqdm(iterable, **{"mininterval": IN_TERMINAL, **options})
-    total = options.get("total") or (len(iterable) if hasattr(iterable, "__len__") else None)
+    total = options.get("total", len(iterable) if hasattr(iterable, "__len__") else None)
+    if total == 0:
+        options["disable"] = True
     line = LINE if total else LINE_WITHOUT_END
     brief = not options.get("leave", True)  # no line of what is over soon
     pace = {"mininterval": IN_LOG, "maxinterval": IN_LOG, "delay": IN_LOG if brief else 0}

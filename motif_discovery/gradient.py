@@ -2,12 +2,11 @@
 
 First some chains climb, from the best windows of a random stretch, which one dense pass evaluates; then others fill the
 bins below the maximum. In a step every chain has children, which substitute some positions so as to come near their
-target levels (motif_discovery.proposals). Children are evaluated
-exactly and offered to the neuron's bins; a chain goes on from the child that came nearest to its target. A climber's
-target is above the maximum; its children are also shifts of it and crossovers with other climbers. The other chains'
-targets are drawn from the bins that still want sequences; chains and targets are paired in order of activation, so each
-chain is near its targets. The lower bins fill from every window of these chains laid end to end, which one dense pass
-evaluates at a tenth of the price.
+target levels (motif_discovery.proposals). Children are evaluated exactly and offered to the neuron's bins; a chain goes
+on from the child that came nearest to its target. A climber's target is above the maximum; its children are also shifts
+of it and of parts of it, and crossovers with other climbers. The other chains' targets are drawn from the bins that
+still want sequences; chains and targets are paired in order of activation, so each chain is near its targets. The lower
+bins fill from every window of these chains laid end to end, which one dense pass evaluates at a tenth of the price.
 
 Ideas: locally informed proposals (Zanella 2020, doi:10.1080/01621459.2019.1585255; Grathwohl et al. 2021, Gibbs with
 gradients, arXiv:2102.04509) and flat-histogram sampling (Berg and Neuhaus 1992, doi:10.1103/PhysRevLett.68.9). The
@@ -27,8 +26,9 @@ from utils.activation import WindowNetwork
 
 BEGINNINGS = 2**15  # windows of the random stretch; the best of each neuron are where its climbers begin
 CHUNK = 2**14  # of them in a dense pass
-CLIMBER_CHILDREN, CLIMBER_CHANGES, CHANGE_FIELD = 8, 2, 150  # children; positions a child changes, one more per 150 nt
-JUMPS = 3  # of a climber's children: a shift, a crossover, a shifted crossover
+CLIMBER_CHILDREN, CLIMBER_CHANGES, CHANGE_FIELD = 10, 2, 150  # children; positions a child changes, one more per 150 nt
+JUMPS = 5  # of a climber's children: a shift, a crossover, a shifted crossover, two that move a part of themselves
+MOVED = (-4, -3, -2, -1, 1, 2, 3, 4)  # nt by which a part is moved: motifs come to the distance that they want
 ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
 POLISHED = 96  # single substitutions that are tried on the highest climber then
 FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 16, 0.25  # the last as share of the positions, but at most
@@ -219,18 +219,27 @@ class GradientSampler:
         self._set(state, lower.expand(len(state.neuron), -1), renewed)
 
     def _jumps(self, state: _Chains) -> torch.Tensor:
-        """Return a shift, a crossover and a shifted crossover of each climber, uint8 (n, climbers, 3, field)."""
+        """Return for each climber a shift, a crossover, a shifted crossover and two with a part moved.
+
+        Returns:
+            uint8 (n, climbers, 5, field).
+        """
         climbers = state.sequence.shape[1]
-        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((5, climbers)))
-        by, far, point, who, both = draws.unbind(dim=1)
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((11, climbers)))
+        by, far, point, who, both = draws[:, :5].unbind(dim=1)
         columns = torch.arange(self.field, device=self.device)
         near = torch.where(far < 0.5, (by * 8).long() - 4, (by * self.field).long())
         shifted = state.sequence.gather(2, (columns - near[..., None]) % self.field)
         partner = _take(state.sequence, (climbers * (1 - who**2)).long().clamp(max=climbers - 1))
         left = (columns < ((point * (self.field - 1)).long() + 1)[..., None]) ^ (both < 0.5)[..., None]
-        return torch.stack(
-            [shifted, torch.where(left, state.sequence, partner), torch.where(left, shifted, partner)], dim=2
-        )
+        jumps = [shifted, torch.where(left, state.sequence, partner), torch.where(left, shifted, partner)]
+        for part in draws[:, 5:].unflatten(1, (2, 3)).unbind(dim=1):
+            one, other, far = part.unbind(dim=1)
+            ends = (torch.stack([one, other]) * (self.field + 1)).long().sort(dim=0).values[..., None]
+            inside = (columns >= ends[0]) & (columns < ends[1])
+            moved = torch.tensor(MOVED, device=self.device)[(far * len(MOVED)).long()][..., None]
+            jumps.append(state.sequence.gather(2, (columns - inside * moved).clamp(0, self.field - 1)))
+        return torch.stack(jumps, dim=2)
 
     # -- filling ------------------------------------------------------------------------------------------------
 

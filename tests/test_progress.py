@@ -18,6 +18,7 @@ class Terminal(io.StringIO):
 def test_a_log_has_a_line_now_and_then_and_no_carriage_returns(monkeypatch, capsys):
     monkeypatch.setattr(utils.progress, "IN_LOG", 0.1)
     for _ in progress_bar(range(20), desc="conv5: neurons"):
+        list(progress_bar(range(2), desc="inside", leave=False))
         time.sleep(0.03)
     with progress_bar(desc="sampling, step", leave=False) as bar:
         for _ in range(10):
@@ -25,6 +26,7 @@ def test_a_log_has_a_line_now_and_then_and_no_carriage_returns(monkeypatch, caps
             bar.update()
     said = capsys.readouterr().err
     assert "\r" not in said
+    assert "\x1b" not in said
     lines = said.splitlines()
     assert 3 <= len(lines) <= 12
     assert re.fullmatch(r"conv5: neurons: \d+ of 20 \(\d+ %\) after 00:00, 00:0\d to go", lines[1]), lines

@@ -36,4 +36,4 @@ def progress_bar(iterable: Iterable | None = None, **options: object) -> tqdm:
     line = LINE if total else LINE_WITHOUT_END
     brief = not options.get("leave", True)  # no line of what is over soon
     pace = {"mininterval": IN_LOG, "maxinterval": IN_LOG, "delay": IN_LOG if brief else 0}
-    return tqdm(iterable, **options, **pace, file=_Lines(), bar_format=line)
+    return tqdm(iterable, **options, **pace, position=0, file=_Lines(), bar_format=line)  # no bar below another

@@ -1,6 +1,7 @@
 """Networks of the user's: loading, what cannot be read, known designs, and the stages on them."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,25 @@ def test_the_file_lies_beside_the_config(described, tmp_path):
     (tmp_path / "net.py").write_text(Path(FILE).read_text())
     assert opened(described("TwoWords", network="net.py:TwoWords")).model.layers == 2
     assert opened(described("TwoWords", network="tests.own_networks:TwoWords")).model.layers == 2
+
+
+def test_the_file_may_import_files_beside_it(described, tmp_path, one_line):
+    """What is beside decides the result as well; names that are taken stay what they are."""
+    (tmp_path / "parts_of_mine.py").write_text(Path(FILE).read_text())
+    (tmp_path / "json.py").write_text("raise RuntimeError('not this one')\n")
+    (tmp_path / "more.py").write_text("from parts_of_mine import TwoWords\n")
+    (tmp_path / "net.py").write_text("import json\nfrom more import TwoWords\n")
+    path = described("TwoWords", network="net.py:TwoWords")
+    first = opened(path)
+    assert first.model.layers == 2
+    assert str(tmp_path) not in sys.path
+    assert opened(path).sha256 == first.sha256
+    (tmp_path / "parts_of_mine.py").write_text(Path(FILE).read_text() + "\n# changed\n")
+    assert opened(path).sha256 != first.sha256
+    (tmp_path / "net.py").write_text("from nothing_of_the_kind import TwoWords\n")
+    with pytest.raises(InputError) as raised:
+        opened(path)
+    assert "nothing_of_the_kind" in one_line(raised)
 
 
 def test_what_decides_a_result_is_in_the_hash(described, tmp_path):

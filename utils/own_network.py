@@ -3,6 +3,7 @@
 The user's code is run from the path that the model's config gives, and from nowhere else.
 """
 
+import ast
 import hashlib
 import importlib
 import importlib.util
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 from utils.config import OwnModelSettings
-from utils.runtime import InputError, file_sha256, shown
+from utils.runtime import InputError, file_sha256, fingerprint, shown
 from utils.stack import Layer, Stack
 from utils.stack_reader import Unreadable, read_stack
 
@@ -202,17 +203,39 @@ def build(settings: OwnModelSettings) -> tuple[nn.Module, str]:
         raise InputError(
             f"{what}: making it ends with {type(error).__name__} ({error}); correct key 'arguments'"
         ) from None
-    source = path or inspect.getsourcefile(loaded)
+    if path:
+        return module, fingerprint(files=[file_sha256(one) for one in _with_files_beside(path)])
+    source = inspect.getsourcefile(loaded)
     return module, file_sha256(source) if source else ""
 
 
+def _with_files_beside(source: Path) -> list[Path]:
+    """Return a file of Python and those in its folder that it imports, or that these import."""
+    found, waiting = [source], [source]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop().read_bytes())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            for name in names:
+                file = source.parent / f"{name.partition('.')[0]}.py"
+                if file.is_file() and file not in found:
+                    found.append(file)
+                    waiting.append(file)
+    return [source, *sorted(found[1:])]
+
+
 def _imported(path: Path) -> object:
-    """Import exactly this file, as a module of its own."""
+    """Import exactly this file, as a module of its own; it may import files beside it, unless their names are taken."""
     name = f"combmotif_network_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    folder = str(path.resolve().parent)
+    sys.path.append(folder)  # behind all that is installed
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
     return module
 
 

@@ -1,5 +1,6 @@
 """The workflow on a toy project, in copies of the tree whose paths have spaces: the same files as from the commands."""
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -15,7 +16,7 @@ import yaml
 import workflow.plan
 from benchmarks.scale import Costs, makespan, shard_times
 from benchmarks.toy_project import write_project
-from benchmarks.workflow_faults import SETTINGS, results, undated
+from benchmarks.workflow_faults import ALREADY, SETTINGS, results, undated
 from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
 from utils.runtime import ROOT, InputError
@@ -106,6 +107,19 @@ def environment_without_spaces(folder):
     """Return the interpreter by a path without spaces: Snakemake writes it into the scripts of jobs without quotes."""
     (folder / "environment").symlink_to(sys.prefix)
     return str(folder / "environment" / "bin" / Path(sys.executable).name)
+
+
+@needs_snakemake
+def test_a_second_workflow_in_the_same_folder_is_refused(project):
+    """Its plan takes flags away whose results the first one is putting together."""
+    tree = project("two workflows")
+    (tree / "workflow" / "done").mkdir(exist_ok=True)
+    with (tree / "workflow" / "done" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = snakemake(tree, "--profile", "workflow/profiles/local", "-n", status=2)
+    assert [line for line in said.splitlines() if line.startswith("error:")] == [f"{ALREADY}; wait until it has ended"]
+    assert "Traceback" not in said
+    snakemake(tree, "--profile", "workflow/profiles/local", "-n")
 
 
 @needs_snakemake

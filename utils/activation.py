@@ -85,7 +85,8 @@ class WindowNetwork:
         while done < width:
             if width & size:
                 words, done = words.mul_(4**size).add_(part[:, done : done + count]), done + size
-            part, size = part[:, :-size] * 4**size + part[:, size:], 2 * size
+            if done < width:
+                part, size = part[:, :-size] * 4**size + part[:, size:], 2 * size
         return words
 
     def _looked_up(self, indices: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ wall seconds, peak memory of the largest process, filled bins and the maximum re
 are computed again.
 """
 
+import argparse
 import re
 import resource
 import subprocess
@@ -41,7 +42,12 @@ def filled_bins(model: str, layer: int, neuron: int, limit: int) -> tuple[float,
 
 def main() -> None:
     """Command line."""
-    for name in sys.argv[1:] or RUNS:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(RUNS)} (default: all)")
+    names = parser.parse_args().names or list(RUNS)
+    if unknown := [name for name in names if name not in RUNS]:
+        parser.error(f"{unknown[0]} is not one of {', '.join(RUNS)}")
+    for name in names:
         layer, neurons, config = RUNS[name]
         limit = load_settings(DiscoverySettings, config).bin_limit
         command = [sys.executable, "-m", "motif_discovery.discover", "--from", str(layer), "--to", str(layer)]

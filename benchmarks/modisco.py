@@ -9,7 +9,7 @@ matches, pages and statistics. *Package*: finding seqlets and patterns. *Ours*: 
 processor's, so that other programs count little.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -80,9 +80,12 @@ def run(config: str, layer: int, neurons: str, overrides: list[str]) -> None:
 
 def main() -> None:
     """Command line."""
-    given = [one for one in sys.argv[1:] if "=" not in one]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arguments", nargs="*", help="CONFIG LAYER NEURONS and key=value")
+    arguments = parser.parse_args().arguments
+    given = [one for one in arguments if "=" not in one]
     config, layer, neurons = (given + ["configs/interpreting/mrl_predictor.yaml", "3", "1-4"][len(given) :])[:3]
-    run_script(lambda: run(config, int(layer), neurons, [one for one in sys.argv[1:] if "=" in one]))
+    run_script(lambda: run(config, int(layer), neurons, [one for one in arguments if "=" in one]))
 
 
 if __name__ == "__main__":

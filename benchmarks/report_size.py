@@ -8,8 +8,8 @@ a second one that finds nothing new; the size of the site, of its first page, of
 and, where there is a Chromium, how long it takes to load the first page, the grid and the largest page of a neuron.
 """
 
+import argparse
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -45,7 +45,9 @@ def loading(pages: dict[str, Path]) -> str:
 
 def main() -> None:
     """Build it twice and print what was measured."""
-    parts = int(sys.argv[1]) if len(sys.argv) > 1 else 67
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="?", type=int, default=67, help="of each neuron (default: %(default)s)")
+    parts = parser.parse_args().parts
     with tempfile.TemporaryDirectory() as folder:
         case = Case(Path(folder), num_layers=LAYERS - 1, channels=CHANNELS, messages=1000)
         for layer in range(1, LAYERS + 1):

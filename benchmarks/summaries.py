@@ -8,8 +8,8 @@ up to three matches. Printed: rows of the tables, and the median of RUNS (3) run
 seconds and in seconds of the processor, beginning with the files and ending with them.
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -55,8 +55,11 @@ def write_results(opened: Discovery, parts: int) -> None:
 
 def main() -> None:
     """Make the results, summarise them, and print what was measured."""
-    parts = int(sys.argv[1]) if len(sys.argv) > 1 else 40
-    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="?", type=int, default=40, help="of each neuron (default: %(default)s)")
+    parser.add_argument("runs", nargs="?", type=int, default=3, help="that are timed (default: %(default)s)")
+    arguments = parser.parse_args()
+    parts, runs = arguments.parts, arguments.runs
     settings = load_settings(DiscoverySettings, CONFIG, ["device=cpu"])
     clusters = str(ROOT / "data" / "literature_clusters.tsv")
     with tempfile.TemporaryDirectory() as folder:

@@ -38,6 +38,7 @@ def test_of_short_work_a_log_has_begin_and_end_and_of_its_steps_nothing(capsys):
     assert list(progress_bar([1, 2, 3], desc="short")) == [1, 2, 3]
     assert list(progress_bar([1, 2], desc="steps", leave=False)) == [1, 2]
     assert list(progress_bar([], desc="nothing")) == []
+    assert list(progress_bar([1, 2], desc="for a terminal", disable=None)) == [1, 2]
     said = capsys.readouterr().err.splitlines()
     assert said == ["short: 0 of 3 (0 %) after 00:00, ? to go", "short: 3 of 3 (100 %) after 00:00, 00:00 to go"]
 

@@ -70,7 +70,7 @@ def test_the_multi_process_command_as_it_is_typed(copy):
     """Neurons, processes, from layer, to layer, config; row 27 of the traps: no neuron twice, none left out."""
     folder = copy / "motif_discovery" / "multi_thread_script"
     done = run(folder, "main.sh", "5", "2", "1", "2", "../configs/interpreting/mrl_predictor.yaml", *FAST)
-    assert "conv2: neurons: 100%" in done.stderr
+    assert "conv2: neurons: 5 of 5 (100 %)" in done.stderr
     assert "generations" not in done.stderr  # one bar that a person can read, none of the workers
     for layer in (1, 2):
         samples = (copy / "motif_discovery" / "maxactivation_samples" / "mrl_predictor").glob(f"conv{layer}_*.h5")

@@ -27,13 +27,16 @@ class _Lines:
 
 
 def progress_bar(iterable: Iterable | None = None, **options: object) -> tqdm:
-    """Return a progress bar of ``tqdm``, with its options, on standard error or in the log that it is led into."""
+    """Return a progress bar of ``tqdm``, with its options, on standard error or in the log that it is led into.
+
+    ``disable=None``, as of ``tqdm``: for a terminal alone; in a log only what takes long has lines.
+    """
     if sys.stderr.isatty():
         return tqdm(iterable, **{"mininterval": IN_TERMINAL, **options})
     total = options.get("total", len(iterable) if hasattr(iterable, "__len__") else None)
     if total == 0:
         options["disable"] = True
     line = LINE if total else LINE_WITHOUT_END
-    brief = not options.get("leave", True)  # no line of what is over soon
+    brief = not options.get("leave", True) or options.get("disable", False) is None  # no line of what is over soon
     pace = {"mininterval": IN_LOG, "maxinterval": IN_LOG, "delay": IN_LOG if brief else 0}
     return tqdm(iterable, **options, **pace, position=0, file=_Lines(), bar_format=line)  # no bar below another

@@ -11,7 +11,6 @@ than 60 s and more than 4 GiB of memory.
 import argparse
 import os
 import random
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from benchmarks.bad_cases import Case, all_cases
 from benchmarks.bad_project import CODE, make_project
 from benchmarks.processes import Run, files_of, restore
-from benchmarks.tree_copy import HERE, run_in_copy
+from benchmarks.tree_copy import HERE, start_in_copy
 
 MEMORY = 4 * 2**30  # bytes
 SECONDS = 60.0
@@ -126,11 +125,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn (default: all)")
     parser.add_argument("--only", default="", help="cases with one of these words (commas between them) in their name")
     parser.add_argument("--list", action="store_true", help="print every case, not only those that failed")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if not arguments.inside:
-        raise SystemExit(run_in_copy(__file__, sys.argv[1:]))
-    raise SystemExit(1 if run(arguments) else 0)
+    start_in_copy(parser, __file__, run)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from benchmarks.processes import HANG, TIME, Command, Files, Run, files_of, restore, same
 from benchmarks.toy_project import commands, write_project
-from benchmarks.tree_copy import HERE, remount, run_in_copy
+from benchmarks.tree_copy import HERE, remount, start_in_copy
 
 MESSAGES, LENGTH, LAYERS, NEURONS = 150, 120, 2, 2
 SMALL_BLOCKS = 2**12  # nucleotides of a block of the scan: this data set is to have several
@@ -265,11 +265,7 @@ def main() -> None:
     parser.add_argument("--tests", default=",".join(TESTS), help="default: %(default)s")
     parser.add_argument("--minutes", type=float, default=600, help="bound of all kills (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if not arguments.inside:
-        raise SystemExit(run_in_copy(__file__, sys.argv[1:]))
-    raise SystemExit(1 if disturb(arguments) else 0)
+    start_in_copy(parser, __file__, disturb)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """A copy of the repository in which a benchmark may break things: results land in fixed folders below the tree."""
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 HERE = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns(
@@ -38,6 +41,21 @@ def run_in_copy(script: str, arguments: list[str]) -> int:
         if mounted:
             subprocess.run(["umount", "-l", str(place)], check=False)
         shutil.rmtree(place, ignore_errors=True)
+
+
+def start_in_copy(parser: argparse.ArgumentParser, script: str, work: Callable[[argparse.Namespace], int]) -> NoReturn:
+    """Parse the command line of a script of this folder, run its work in a copy of the tree, and exit.
+
+    Args:
+        parser: of the script.
+        script: its path.
+        work: done in the copy; returns how many failures there were.
+    """
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if not arguments.inside:
+        raise SystemExit(run_in_copy(script, sys.argv[1:]))
+    raise SystemExit(1 if work(arguments) else 0)
 
 
 def remount(options: str) -> bool:

@@ -33,7 +33,7 @@ from benchmarks.faults import GROWING
 from benchmarks.processes import Files, Run, files_of, restore
 from benchmarks.sessions import kill_session, processes_of
 from benchmarks.toy_project import commands, write_project
-from benchmarks.tree_copy import HERE, run_in_copy
+from benchmarks.tree_copy import HERE, start_in_copy
 
 MESSAGES, LENGTH, LAYERS, NEURONS = 60, 120, 2, 4
 SETTINGS = {
@@ -204,11 +204,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=600, help="bound (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="of the workflow (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if not arguments.inside:
-        raise SystemExit(run_in_copy(__file__, sys.argv[1:]))
-    raise SystemExit(1 if disturb(arguments) else 0)
+    start_in_copy(parser, __file__, disturb)
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ class BoltzmannSampler:
         bins = SampleBins(self.network.model.receptive_field(self.layer), self.quota, self.seed)
         random = np.random.default_rng((self.seed, self.layer, neuron))
         best, highest = paths.best()
-        reach = float(paths.table.amax(dim=1).sum())
+        reach = float(paths.table.amax(dim=1).sum())  # what no sequence exceeds
         if highest <= NEVER * max(reach, 1.0):
             return bins
         self._offer(bins, neuron, best[None], np.array([highest]))

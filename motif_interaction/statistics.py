@@ -114,12 +114,16 @@ def pair_statistics(pairs: Sequence[Measured], settings: InteractionSettings) ->
     layout = pd.DataFrame([_layout(one.table) for one in pairs])
     table = pd.concat([table, layout], axis=1)
     table["note"] = [_note(one, settings.min_sequences) for one in pairs]
-    kept = (table["decided_by"] == "single effects") & (table["q_eps"] < settings.q_threshold)
-    alone = table[["a_alone", "b_alone"]].abs().min(axis=1)  # the smaller of the two
-    together = kept & ~(table["q_above_control"] >= settings.q_threshold) & (table["eps"].abs() > alone)
-    one_missing = (table[["q_a_alone", "q_b_alone"]] >= settings.q_threshold).any(axis=1)
-    table.loc[together & one_missing & (table["note"] == ""), "note"] = ONLY_TOGETHER
+    table.loc[_act_together(table, settings.q_threshold) & (table["note"] == ""), "note"] = ONLY_TOGETHER
     return table[COLUMNS], scale
+
+
+def _act_together(table: pd.DataFrame, q_threshold: float) -> pd.Series:
+    """Return which pairs have epistasis, as the rules of a call want it, but not two single effects."""
+    alone = table[["a_alone", "b_alone"]].abs().min(axis=1)  # the smaller of the two
+    one_missing = (table[["q_a_alone", "q_b_alone"]] >= q_threshold).any(axis=1)
+    above = (table["q_eps"] < q_threshold) & ~(table["q_above_control"] >= q_threshold) & (table["eps"].abs() > alone)
+    return (table["decided_by"] == "single effects") & one_missing & above
 
 
 def _layout(table: pd.DataFrame) -> dict[str, float]:

@@ -233,6 +233,13 @@ def test_the_file_may_import_files_beside_it(described, tmp_path, one_line):
     first = opened(path)
     assert first.model.layers == 2
     assert str(tmp_path) not in sys.path
+    sys.path.insert(0, str(tmp_path))
+    try:
+        opened(path)
+        assert sys.path.index(str(tmp_path)) == 0
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert str(tmp_path) not in sys.path
     assert opened(path).sha256 == first.sha256
     (tmp_path / "parts_of_mine.py").write_text(Path(FILE).read_text() + "\n# changed\n")
     assert opened(path).sha256 != first.sha256

@@ -231,11 +231,14 @@ def _imported(path: Path) -> object:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     folder = str(path.resolve().parent)
-    sys.path.append(folder)  # behind all that is installed
+    known = folder in sys.path
+    if not known:
+        sys.path.append(folder)  # behind all that is installed, and only while this file is imported
     try:
         spec.loader.exec_module(module)
     finally:
-        sys.path.remove(folder)
+        if not known:
+            sys.path.remove(folder)
     return module
 
 

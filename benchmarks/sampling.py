@@ -6,10 +6,12 @@ Ours is the one that motif_discovery takes (the config's ``sampler``), in blocks
 an equal share of its block's; so is the genetic one. Seconds are of the processor. The published one, neuron by neuron,
 is the reconstruction in benchmarks/published_sampler.py with the config's population, generations, patience and seed,
 which our genetic sampler shares. Prints tables for a README: time, maximum and full bins (20 equal bins of
-(0, highest stored activation], closed at the top, recomputed from what is stored), and sequences per bin up to the
-quota, in these bins and in those of the larger of the two maxima. Against genetic also what the parts are worth, ours
-by adaptive and the other's by fixed demixing: their number, seconds, consensus ratio, and database motifs and clusters
-matched; and the bound: how long it takes to evaluate once what is stored. Set OMP_NUM_THREADS=1 for steady ratios.
+(0, highest stored activation], closed at the top, recomputed from what is stored), how far the sequences of the upper
+quarter differ, in bins of each one's own maximum and, at the same levels, of the lower of the two, and sequences per
+bin up to the quota, in the first and in bins of the larger of the two maxima. Against genetic also what the parts are
+worth, ours by adaptive and the other's by fixed demixing: their number, seconds, consensus ratio, and database motifs
+and clusters matched; and the bound: how long it takes to evaluate once what is stored. Set OMP_NUM_THREADS=1 for steady
+ratios.
 """
 
 import argparse
@@ -52,7 +54,7 @@ class Run:
         windows: evaluated one by one, those of which the gradient was taken too included.
         stop: why it ended, where known.
         empty: stored sequences with a column that holds no base.
-        distance: mean share of positions in which two sequences of one of the upper five bins differ.
+        sequence: uint8 (n, receptive field), what is stored.
         demixing: seconds it took.
         parts: what it gave.
     """
@@ -63,7 +65,7 @@ class Run:
     generations: int
     stop: str = ""
     empty: int = 0
-    distance: float = float("nan")
+    sequence: np.ndarray | None = None
     demixing: float = float("nan")
     parts: tuple[Part, ...] = ()
     windows: float = float("nan")
@@ -80,12 +82,16 @@ class Run:
         return float(self.activation.max(initial=0))
 
 
-def distance(sequence: np.ndarray, activation: np.ndarray, maximum: float) -> float:
-    """Return the mean share of differing positions of 2,000 random pairs in each of the upper five bins."""
+def distance(run: Run, maximum: float) -> float:
+    """Return the mean share of positions in which 2,000 random pairs of each of the upper five bins differ.
+
+    The bins are those of (0, maximum]; what lies above is left out.
+    """
     rng, shares = np.random.default_rng(0), []
-    bins = bin_of(activation, maximum) if len(activation) else activation
+    below = run.activation <= maximum
+    bins = bin_of(run.activation[below], maximum) if below.any() else run.activation[below]
     for one in range(BINS - 5, BINS):
-        own = sequence[bins == one]
+        own = run.sequence[below][bins == one]
         if len(own) > 1:
             left, right = rng.integers(len(own), size=(2, 2000))
             shares.append((own[left] != own[right])[left != right].mean())
@@ -151,7 +157,6 @@ def run_ours(discovery: Discovery, block: list[int], bar: tqdm) -> list[Run]:
     spent = (time.process_time() - started) / len(block)
     runs = []
     for neuron, found in zip(block, sampled, strict=True):
-        far = distance(found.sequence, found.activation, found.maximum)
         started = time.process_time()
         parts = demixed(discovery, neuron, found)
         demixing = time.process_time() - started
@@ -161,7 +166,7 @@ def run_ours(discovery: Discovery, block: list[int], bar: tqdm) -> list[Run]:
                 found.maximum,
                 spent,
                 bar.n,
-                distance=far,
+                sequence=found.sequence,
                 demixing=demixing,
                 parts=tuple(parts),
                 windows=sum(windows) / len(block),
@@ -181,8 +186,8 @@ def run_published(discovery: Discovery, neuron: int, seconds: float | None, bar:
     X, activation = found.result()
     spent = time.process_time() - started
     empty = int((X.sum(axis=1) != 1).any(axis=1).sum()) if len(X) else 0
-    far = distance(X.argmax(axis=1), activation, found.maximum)
-    return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty, far)
+    bases = X.argmax(axis=1).astype(np.uint8)
+    return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty, bases)
 
 
 def compare(
@@ -248,11 +253,15 @@ def summary(runs: list[tuple[int, Run, Run]], quota: int) -> str:
     wins = sum(ours.maximum >= other.maximum - ROUNDING for ours, other in firing)
     full = [np.median([(run.held(run.highest, quota) >= quota).sum() for run in column])
             for column in zip(*firing, strict=True)]  # fmt: skip
-    far = [np.median([run.distance for run in column]) for column in zip(*firing, strict=True)]
+    far = [np.nanmedian([distance(run, run.highest) for run in column]) for column in zip(*firing, strict=True)]
+    same = [[distance(run, min(one.highest for one in both)) for run in both] for both in firing]
+    level = np.nanmedian(same, axis=0)
+    alike = sum(ours >= other for ours, other in same)
     return (
         f"medians of {len(firing)} neurons that fire: {ratio:.1f} times as fast; maximum {higher:.3f} times the "
         f"other's, at least as high in {wins}; full bins {full[0]:g} against {full[1]:g}; distance in the upper "
-        f"quarter {far[0]:.2f} against {far[1]:.2f}"
+        f"quarter {far[0]:.3f} against {far[1]:.3f}, at the same levels (up to the lower of the two maxima) "
+        f"{level[0]:.3f} against {level[1]:.3f}, ours not below in {alike}"
     )
 
 
@@ -261,12 +270,12 @@ def main_table(runs: list[tuple[int, Run, Run]], name: str, against: str, layer:
     lines = [
         f"| neuron | seconds {against} | ours | ratio | generations {against} (stop) | ours "
         f"| maximum {against} (stored) | ours (stored) | full bins {against} | ours | sequences {against} | ours "
-        f"| distance in the upper quarter {against} | ours | ours >= in maximum | in bins |",
+        f"| distance at the same levels {against} | ours | ours >= in maximum | in bins |",
         "|" + " --- |" * 16,
     ]
     for neuron, ours, published in runs:
         full = [int((run.held(run.highest, quota) >= quota).sum()) for run in (published, ours)]
-        larger = max(ours.maximum, published.maximum)
+        larger, smaller = max(ours.maximum, published.maximum), min(ours.highest, published.highest)
         bins = int((ours.held(larger, quota) >= published.held(larger, quota)).sum())
         cells = [
             f"{name} conv{layer} {neuron}", f"{published.seconds:.1f}", f"{ours.seconds:.1f}",
@@ -274,7 +283,7 @@ def main_table(runs: list[tuple[int, Run, Run]], name: str, against: str, layer:
             f"{ours.generations}", f"{published.maximum:.3f} ({published.highest:.3f})",
             f"{ours.maximum:.3f} ({ours.highest:.3f})",
             f"{full[0]}", f"{full[1]}", f"{len(published.activation)}", f"{len(ours.activation)}",
-            f"{published.distance:.2f}", f"{ours.distance:.2f}",
+            f"{distance(published, smaller):.3f}", f"{distance(ours, smaller):.3f}",
             "yes" if ours.maximum >= published.maximum - ROUNDING else "no", f"{bins} of {BINS}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")

@@ -1,12 +1,13 @@
 """Chains aimed at activation levels, moved by substitutions along the gradient, for a block of neurons at once.
 
-First some chains climb, from the best windows of a random stretch, which one dense pass evaluates; then others fill the
-bins below the maximum. In a step every chain has children, which substitute some positions so as to come near their
-target levels (motif_discovery.proposals). Children are evaluated exactly and offered to the neuron's bins; a chain goes
-on from the child that came nearest to its target. A climber's target is above the maximum; its children are also shifts
-of it and of parts of it, and crossovers with other climbers. The other chains' targets are drawn from the bins that
-still want sequences; chains and targets are paired in order of activation, so each chain is near its targets. The lower
-bins fill from every window of these chains laid end to end, which one dense pass evaluates at a tenth of the price.
+First some chains climb, half of them from the best windows of a random stretch, which one dense pass evaluates; then
+others fill the bins below the maximum. In a step every chain has children, which substitute some positions so as to
+come near their target levels (motif_discovery.proposals). Children are evaluated exactly and offered to the neuron's
+bins; a chain goes on from the child that came nearest to its target. A climber's target is above the maximum; most of
+its children take over a part of another climber, so that what each found comes together; a climber goes on from its own
+best child only, so that they stay different for long. The other chains' targets are drawn from the bins that still want
+sequences; chains and targets are paired in order of activation, so each chain is near its targets. The lower bins fill
+from every window of these chains laid end to end, which one dense pass evaluates at a tenth of the price.
 
 Ideas: locally informed proposals (Zanella 2020, doi:10.1080/01621459.2019.1585255; Grathwohl et al. 2021, Gibbs with
 gradients, arXiv:2102.04509) and flat-histogram sampling (Berg and Neuhaus 1992, doi:10.1103/PhysRevLett.68.9). The
@@ -24,10 +25,12 @@ from motif_discovery.bins import BINS, SampleBins
 from motif_discovery.proposals import substituted
 from utils.activation import WindowNetwork
 
-BEGINNINGS = 2**15  # windows of the random stretch; the best of each neuron are where its climbers begin
+BEGINNINGS = 2**15  # windows of the random stretch; at the best ones of its neuron every other climber begins
 CHUNK = 2**14  # of them in a dense pass
 CLIMBER_CHILDREN, CLIMBER_CHANGES, CHANGE_FIELD = 10, 2, 150  # children; positions a child changes, one more per 150 nt
-JUMPS = 5  # of a climber's children: a shift, a crossover, a shifted crossover, two that move a part of themselves
+TAKEN, TAKEN_MOVED = 3, 3  # of the children: have a part of another climber in the same place, or moved
+JUMPS = TAKEN + TAKEN_MOVED + 1  # one child has a part of itself moved
+LEAST_PART, LONGEST_PART = 3, 0.5  # nt, and share of the field, of a part that is taken over
 MOVED = (-4, -3, -2, -1, 1, 2, 3, 4)  # nt by which a part is moved: motifs come to the distance that they want
 ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
 POLISHED = 96  # single substitutions that are tried on the highest climber then
@@ -47,17 +50,18 @@ class Climbing:
     """How many chains climb.
 
     Attributes:
-        climbers: at the beginning.
-        kept: that are left when no more end.
-        culled: steps after which the lower half ends, or starts anew from crossovers of the upper half.
+        climbers: of a neuron.
+        polished: steps after which the highest is polished.
+        refreshed: steps after which gradients are of the sequences of now; between, those of where a climber was will
+            do, as most of its children have no use for them.
     """
 
     climbers: int
-    kept: int
-    culled: int
+    polished: int
+    refreshed: int
 
 
-MANY, FEW, SHORT = Climbing(192, 192, 4), Climbing(48, 24, 6), 40  # many up to 40 nt, where evaluation is cheap
+MANY, FEW, SHORT = Climbing(192, 4, 2), Climbing(48, 6, 3), 40  # many up to 40 nt, where evaluation is cheap
 
 
 @dataclass
@@ -68,6 +72,7 @@ class _Chains:
     sequence: torch.Tensor  # uint8 (n, chains, receptive field)
     activation: torch.Tensor  # float32 (n, chains)
     gradient: torch.Tensor  # float32 (n, chains, 4, receptive field)
+    stale: torch.Tensor  # bool (n, chains), whether the gradient is of an earlier sequence
     reached: torch.Tensor  # float32 (n,), what was reached at the last improvement
     waiting: torch.Tensor  # int64 (n,), steps since then
 
@@ -79,7 +84,7 @@ class _Chains:
     def sort(self) -> None:
         """Put the chains of each neuron in the order of their activation."""
         order = self.activation.argsort(dim=1, stable=True)
-        self.activation = self.activation.gather(1, order)
+        self.activation, self.stale = self.activation.gather(1, order), self.stale.gather(1, order)
         self.sequence = self.sequence.gather(1, order[..., None].expand_as(self.sequence))
         self.gradient = self.gradient.gather(1, order[..., None, None].expand_as(self.gradient))
 
@@ -106,17 +111,17 @@ class GradientSampler:
 
     @cached_property
     def beginnings(self) -> torch.Tensor:
-        """The best windows of a random stretch for every neuron of the layer, uint8 (neurons, climbers, field)."""
+        """The best windows of a random stretch for every neuron of the layer, uint8 (neurons, climbers / 2, field)."""
         rng = np.random.default_rng((self.seed, self.layer))
         stretch = torch.from_numpy(rng.integers(4, size=BEGINNINGS + self.field - 1, dtype=np.uint8)).to(self.device)
         found, place = [], []
         for start in range(0, BEGINNINGS, CHUNK):
             part = stretch[None, start : start + CHUNK + self.field - 1]
             *_, (_, x) = self.network.dense_maps(part, self.layer, self.layer)
-            highest = x[0, :, 0].topk(self.climbing.climbers, dim=1)
+            highest = x[0, :, 0].topk(self.climbing.climbers // 2, dim=1)
             found.append(highest.values)
             place.append(highest.indices + start)
-        best = torch.cat(found, dim=1).topk(self.climbing.climbers, dim=1).indices
+        best = torch.cat(found, dim=1).topk(self.climbing.climbers // 2, dim=1).indices
         return stretch.unfold(0, self.field, 1)[torch.cat(place, dim=1).gather(1, best)]
 
     def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
@@ -125,7 +130,8 @@ class GradientSampler:
         self.random = {one: np.random.Generator(np.random.SFC64((self.seed, self.layer, one))) for one in neurons}
         self.progress = progress or (lambda step: None)
         self.tops: dict[int, torch.Tensor] = {}
-        self._climb(self._start(neurons, self.beginnings[neurons]))
+        others = self._random(neurons, self.climbing.climbers - self.climbing.climbers // 2)
+        self._climb(self._start(neurons, torch.cat([others, self.beginnings[neurons]], dim=1)))
         firing = [neuron for neuron in neurons if self.bins[neuron].maximum > 0]
         if firing:
             tops = torch.stack([self.tops[neuron] for neuron in firing])
@@ -143,7 +149,8 @@ class GradientSampler:
         reached = torch.full((len(neurons),), -torch.inf, device=self.device)
         state = _Chains(
             neuron, sequence, torch.zeros(sequence.shape[:2], device=self.device),
-            torch.zeros(*sequence.shape[:2], 4, self.field, device=self.device), reached, torch.zeros_like(neuron),
+            torch.zeros(*sequence.shape[:2], 4, self.field, device=self.device), ~everyone, reached,
+            torch.zeros_like(neuron),
         )  # fmt: skip
         self._set(state, everyone, sequence)
         self._offer(neuron, sequence, state.activation)
@@ -155,10 +162,6 @@ class GradientSampler:
         """Look for the highest activation of each neuron."""
         for step in range(STEPS):
             state.sort()
-            culls = step % self.climbing.culled == self.climbing.culled - 1
-            if culls:
-                self._renew(state)
-                state.sort()
             size = state.activation[:, -1:].abs().clamp(min=1e-3)
             shape = (state.sequence.shape[1], CLIMBER_CHILDREN)
             draws = self._draws(state.neuron.tolist(), lambda rng, shape=shape: rng.random(shape))
@@ -171,8 +174,11 @@ class GradientSampler:
             moves = highest > state.activation
             moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
             self._offer(state.neuron, moved, highest)  # the other children are too much alike
-            self._set(state, moves, moved)
-            if culls:
+            state.sequence = torch.where(moves[..., None], moved, state.sequence)
+            state.activation, state.stale = torch.maximum(highest, state.activation), state.stale | moves
+            if (step + 1) % self.climbing.refreshed == 0:
+                self._set(state, state.stale, state.sequence)
+            if (step + 1) % self.climbing.polished == 0:
                 self._polish(state)
             self.progress(step)
             reached = state.activation.max(dim=1).values
@@ -200,46 +206,27 @@ class GradientSampler:
         self._offer(state.neuron, _take(near, which), highest)
         self._set(state, moves, moved)
 
-    def _renew(self, state: _Chains) -> None:
-        """Let the lower half of the climbers end; where few are left, replace it by crossovers of the upper half."""
-        climbers = state.sequence.shape[1]
-        half = climbers // 2
-        if climbers > self.climbing.kept:
-            state.sequence, state.activation = state.sequence[:, half:], state.activation[:, half:]
-            state.gradient = state.gradient[:, half:]
-            return
-        upper = state.sequence[:, half:]
-        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((3, half)))
-        one, other = ((draws[:, row] * (climbers - half)).long() for row in (0, 1))
-        point = (draws[:, 2] * (self.field - 1)).long() + 1
-        left = torch.arange(self.field, device=self.device) < point[..., None]
-        crossed = torch.where(left, _take(upper, one), _take(upper, other))
-        renewed = torch.cat([crossed, upper], dim=1)
-        lower = torch.arange(climbers, device=self.device) < half
-        self._set(state, lower.expand(len(state.neuron), -1), renewed)
-
     def _jumps(self, state: _Chains) -> torch.Tensor:
-        """Return for each climber a shift, a crossover, a shifted crossover and two with a part moved.
+        """Return for each climber children with a part of another climber, in its place or moved, and one of its own.
 
         Returns:
-            uint8 (n, climbers, 5, field).
+            uint8 (n, climbers, 7, field).
         """
-        climbers = state.sequence.shape[1]
-        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((11, climbers)))
-        by, far, point, who, both = draws[:, :5].unbind(dim=1)
-        columns = torch.arange(self.field, device=self.device)
-        near = torch.where(far < 0.5, (by * 8).long() - 4, (by * self.field).long())
-        shifted = state.sequence.gather(2, (columns - near[..., None]) % self.field)
-        partner = _take(state.sequence, (climbers * (1 - who**2)).long().clamp(max=climbers - 1))
-        left = (columns < ((point * (self.field - 1)).long() + 1)[..., None]) ^ (both < 0.5)[..., None]
-        jumps = [shifted, torch.where(left, state.sequence, partner), torch.where(left, shifted, partner)]
-        for part in draws[:, 5:].unflatten(1, (2, 3)).unbind(dim=1):
-            one, other, far = part.unbind(dim=1)
-            ends = (torch.stack([one, other]) * (self.field + 1)).long().sort(dim=0).values[..., None]
-            inside = (columns >= ends[0]) & (columns < ends[1])
-            moved = torch.tensor(MOVED, device=self.device)[(far * len(MOVED)).long()][..., None]
-            jumps.append(state.sequence.gather(2, (columns - inside * moved).clamp(0, self.field - 1)))
-        return torch.stack(jumps, dim=2)
+        climbers, field = state.sequence.shape[1:]
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((4, JUMPS, climbers)))
+        who, size, start, far = draws.unbind(dim=1)  # (n, JUMPS, climbers) each
+        columns = torch.arange(field, device=self.device)
+        moved = torch.tensor(MOVED, device=self.device)[(far * len(MOVED)).long()]
+        moved[:, :TAKEN] = 0
+        other = _take(state.sequence, (who * climbers).long().flatten(1)).unflatten(1, (JUMPS, climbers))
+        other[:, -1] = state.sequence
+        longest = torch.full((JUMPS, 1), LONGEST_PART * field, device=self.device)
+        longest[-1] = field
+        size = (LEAST_PART + size * (longest - LEAST_PART).clamp(min=0)).long()
+        start = (start * (field + size - 1)).long() - size + 1  # at least one position lies inside
+        inside = (columns >= start[..., None]) & (columns < (start + size)[..., None])
+        taken = other.gather(3, (columns - moved[..., None]).clamp(0, field - 1))
+        return torch.where(inside, taken, state.sequence[:, None]).transpose(1, 2)
 
     # -- filling ------------------------------------------------------------------------------------------------
 
@@ -326,7 +313,7 @@ class GradientSampler:
         state.sequence = torch.where(moves[..., None], sequence, state.sequence)
         owner = state.neuron[:, None].expand(moves.shape)
         found, gradient = self.network.gradient(state.sequence[moves], self.layer, owner[moves])
-        state.activation[moves], state.gradient[moves] = found, gradient
+        state.activation[moves], state.gradient[moves], state.stale[moves] = found, gradient, False
 
     def _evaluate(self, sequence: torch.Tensor, neuron: torch.Tensor) -> torch.Tensor:
         n, size, field = sequence.shape

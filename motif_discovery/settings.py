@@ -46,7 +46,7 @@ SAMPLER_VERSIONS = {
     "exhaustive": 1,
     "boltzmann": 2,
     "genetic": 2,
-    "gradient": 6,
+    "gradient": 7,
 }  # raised where a sampler comes to sample otherwise
 
 

@@ -10,8 +10,8 @@ which our genetic sampler shares. Prints tables for a README: time, maximum and 
 quarter differ, in bins of each one's own maximum and, at the same levels, of the lower of the two, and sequences per
 bin up to the quota, in the first and in bins of the larger of the two maxima. Against genetic also what the parts are
 worth, ours by adaptive and the other's by fixed demixing: their number, seconds, consensus ratio, and database motifs
-and clusters matched; and the bound: how long it takes to evaluate once what is stored. Set OMP_NUM_THREADS=1 for steady
-ratios.
+and clusters matched; and the bound: how long it takes to evaluate once what is stored. With --ceiling
+the maxima are also compared with the highest that many more climbers find. Set OMP_NUM_THREADS=1 for steady ratios.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from motif_discovery.bins import BINS, bin_of
 from motif_discovery.cluster import demixed
 from motif_discovery.demixing import Part
 from motif_discovery.files import part_segments
-from motif_discovery.sample import blocks, samples
+from motif_discovery.sample import blocks, chosen_sampler, samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from utils.activation import WindowNetwork
 from utils.config import load_settings, parse_layer, parse_range
@@ -218,6 +218,28 @@ def compare(
     return runs
 
 
+def ceiling(runs: list[tuple[int, Run, Run]], discovery: Discovery, times: int) -> str:
+    """Return what is the highest that so many times the climbers find, beside what both samplers found."""
+    sampler = chosen_sampler(discovery)
+    sampler.climbing = replace(sampler.climbing, climbers=times * sampler.climbing.climbers)
+    firing = [(neuron, ours, other) for neuron, ours, other in runs if max(ours.maximum, other.maximum) > 0]
+    started = time.process_time()
+    found = [
+        one.maximum
+        for block in blocks(discovery, [neuron for neuron, *_ in firing])
+        for one in sampler.sample([neuron - 1 for neuron in block])
+    ]
+    spent = (time.process_time() - started) / len(firing)
+    highest = np.maximum(found, [max(ours.maximum, other.maximum) for _, ours, other in firing])
+    above = [highest / [max(row[column].maximum, ROUNDING) for row in firing] for column in (1, 2)]
+    return (
+        f"the highest that is known, {times} times as many climbers included ({spent:.1f} s a neuron): in the median "
+        f"{np.median(above[0]):.3f} times what ours found (at most {above[0].max():.3f}), {np.median(above[1]):.3f} "
+        f"times the other's (at most {above[1].max():.3f}); more than 5 % above the other in {np.sum(above[1] > 1.05)} "
+        f"of {len(firing)}"
+    )
+
+
 def worth_table(runs: list[tuple[int, Run, Run]], discovery: Discovery) -> list[str]:
     """Return what the parts of both ways are worth, over all neurons."""
     database = discovery.database
@@ -315,6 +337,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--layer", default="5", help="such as conv5")
     parser.add_argument("--neurons", default="5,12,29", help="such as 1-4 or 1,3,7; counted from 1")
     parser.add_argument("--against", choices=("published", "genetic"), default="published", help="the other sampler")
+    parser.add_argument("--ceiling", type=int, metavar="TIMES", help="also climb with so many times the climbers")
     parser.add_argument("--neuron-seconds", type=float, help="cut the published sampler off after so many, per neuron")
     arguments = parser.parse_args(argv)
 
@@ -323,11 +346,15 @@ def main(argv: list[str] | None = None) -> None:
         if arguments.neuron_seconds is not None and arguments.neuron_seconds <= 0:
             raise InputError("--neuron-seconds: give a number above 0")
         discovery = open_discovery(load_settings(DiscoverySettings, arguments.config), layer)
+        if arguments.ceiling is not None and (arguments.ceiling < 1 or discovery.sampler != "gradient"):
+            raise InputError("--ceiling: give 1 or more, for a layer whose sampler is gradient")
         neurons = parse_range(arguments.neurons, discovery.network.model.channels_of(discovery.layer))
         runs = compare(discovery, neurons, arguments.against, arguments.neuron_seconds)
         quota = discovery.quota
         print("\n".join(main_table(runs, discovery.model_name, arguments.against, layer, quota)))
-        print(f"\n{summary(runs, quota)}")
+        print(f"\n{summary(runs, quota)}", flush=True)
+        if arguments.ceiling:
+            print(ceiling(runs, discovery, arguments.ceiling), flush=True)
         if arguments.against == "genetic":
             print(bound(runs, discovery))
             print("\n" + "\n".join(worth_table(runs, discovery)))

@@ -61,7 +61,8 @@ class Climbing:
     refreshed: int
 
 
-MANY, FEW, SHORT = Climbing(192, 4, 2), Climbing(48, 6, 3), 40  # many up to 40 nt, where evaluation is cheap
+CLIMBING = {40: Climbing(192, 4, 2), 100: Climbing(48, 6, 3)}  # up to so many nt; the shorter, the cheaper a climber
+FEW = Climbing(20, 6, 3)  # above
 
 
 @dataclass
@@ -106,7 +107,7 @@ class GradientSampler:
         self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.field = network.model.receptive_field(layer)
         self.device = network.device
-        self.climbing = MANY if self.field <= SHORT else FEW
+        self.climbing = next((one for longest, one in CLIMBING.items() if self.field <= longest), FEW)
         self.changes = CLIMBER_CHANGES + self.field // CHANGE_FIELD
 
     @cached_property

@@ -8,7 +8,7 @@ import torch
 
 from motif_discovery.bins import BINS, SampleBins, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
-from motif_discovery.gradient import FILLERS, GradientSampler
+from motif_discovery.gradient import FILLERS, JUMPS, LONGEST_PART, GradientSampler
 from motif_discovery.proposals import tilted
 from motif_discovery.sample import chosen_sampler
 from motif_discovery.settings import DiscoverySettings, open_discovery
@@ -120,6 +120,42 @@ def test_chains_laid_end_to_end_fill_the_lower_bins_with_true_activations(monkey
     again = WindowNetwork(model).activation(torch.from_numpy(np.ascontiguousarray(laid[0][0])), 4, own).numpy()
     np.testing.assert_allclose(laid[0][1], again, atol=1e-5)
     assert (bins.counts[:8] >= 0.95 * bins.quota).all()
+
+
+def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
+    one = sampler(seeded_model(3, 4, seed=2), 3)
+    one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
+    constant = torch.arange(4, dtype=torch.uint8).repeat_interleave(6)[None, :, None].expand(1, 24, one.field)
+    children = one._jumps(one._start([0], constant))
+    assert children.shape == (1, 24, JUMPS, one.field)
+    own = children == constant[:, :, None]
+    assert own[:, :, -1].all()  # a part of itself that is moved is the same letter
+    edges = (own[..., 1:] != own[..., :-1]).sum(dim=-1)
+    assert (edges <= 2).all()  # what is of others is one part
+    assert (~own).sum(dim=-1).max() <= LONGEST_PART * one.field
+    strange = [len(set(child.tolist())) for child in children[0, :, :-1].flatten(0, 1)]
+    assert set(strange) == {1, 2}  # of one other climber, which may be of the same letter
+    counting = (torch.arange(one.field) % 4).to(torch.uint8)[None, None].expand(1, 24, -1)
+    moved = one._jumps(one._start([0], counting))
+    assert (moved[:, :, :3] == counting[:, :, None]).all()  # the first three are put where they were
+    assert (moved[:, :, 3:] != counting[:, :, None]).any(dim=-1).float().mean() > 0.5
+
+
+def test_gradients_are_of_the_sequences_of_now_when_they_are_refreshed(monkeypatch):
+    one, seen = sampler(seeded_model(3, 4, seed=2), 3), []
+    plain = GradientSampler._children
+
+    def watched(self, state, *rest, **more):
+        seen.append((state.stale.clone(), state.sequence.clone(), state.gradient.clone()))
+        return plain(self, state, *rest, **more)
+
+    monkeypatch.setattr(GradientSampler, "_children", watched)
+    one.sample([0])
+    assert any(stale.any() for stale, *_ in seen)
+    for stale, sequence, gradient in seen[:6]:
+        fresh = ~stale[0]
+        _, now = one.network.gradient(sequence[0][fresh], 3, torch.zeros(int(fresh.sum()), dtype=torch.int64))
+        np.testing.assert_allclose(gradient[0][fresh], now, atol=1e-5)
 
 
 def test_neurons_that_never_fire_have_no_sample():

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from report.settings import Work
-from utils.data import SPLITS
+from utils.data import SPLITS, build_command
 from utils.hdf5 import UNREADABLE, Damaged, require_stored
 from utils.own_network import OwnNetwork
 from utils.runtime import InputError, file_sha256, one_line, shown
@@ -57,7 +57,7 @@ def dataset_facts(work: Work) -> dict:
         InputError: it is damaged.
     """
     path = work.dataset
-    facts: dict = {"path": shown(path), "there": path.is_file(), "command": "python -m generate_dataset.build"}
+    facts: dict = {"path": shown(path), "there": path.is_file(), "command": build_command(path)}
     if not path.is_file():
         return facts
     try:

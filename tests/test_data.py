@@ -1,5 +1,8 @@
 """Data sets at rest: what is written is read; what is broken is said in one line."""
 
+import re
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -276,3 +279,16 @@ def test_parts_of_a_batch_hold_every_row_once():
     assert (np.diff(length[np.concatenate(parts)]) >= 0).all()
     assert all(len(part) * length[part].max() <= PART_POSITIONS or len(part) == 1 for part in parts)
     assert 1 < len(parts) < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("data/yeast_cds_3utr.h5", "python -m generate_dataset.build --config configs/datasets/yeast_cds_3utr.yaml"),
+        ("data/simulated.h5", "python -m generate_dataset.simulate --config configs/simulated.yaml"),
+        ("mine.h5", "python -m generate_dataset.build --config CONFIG"),
+    ],
+)
+def test_a_missing_data_set_names_the_command_that_makes_it(name, command):
+    with pytest.raises(InputError, match=f"make it with {re.escape(command)}$"):
+        read_split(Path("/nowhere") / name, "train")

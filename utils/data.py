@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from utils.hdf5 import UNREADABLE, Damaged, new_file, require_stored
-from utils.runtime import InputError, shown
+from utils.runtime import ROOT, InputError, shown
 
 SPLITS = ("train", "valid", "test")
 TRACKS = ("A", "C", "G", "U", "codon_start", "splice_site")
@@ -177,6 +177,15 @@ def split_shape(path: str | Path, name: str) -> tuple[int, int]:
         return 0, 0
 
 
+def build_command(path: str | Path) -> str:
+    """Return the command that makes a data set; a config has the name of what it makes."""
+    name = Path(path).stem
+    if name == "simulated":
+        return "python -m generate_dataset.simulate --config configs/simulated.yaml"
+    own = f"configs/datasets/{name}.yaml"
+    return f"python -m generate_dataset.build --config {own if (ROOT / own).is_file() else 'CONFIG'}"
+
+
 def read_split(path: str | Path, name: str, into: np.ndarray | None = None, stored_codes: bool = False) -> Split:
     """Read one split. The published layout (float tracks, no lengths, no ids) is read too.
 
@@ -191,7 +200,7 @@ def read_split(path: str | Path, name: str, into: np.ndarray | None = None, stor
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{shown(path)}: no such data set; make it with python -m generate_dataset.build")
+        raise InputError(f"{shown(path)}: no such data set; make it with {build_command(path)}")
     try:
         with h5py.File(path, "r") as file:
             missing = [key for key in (f"{name}_sequence", f"{name}_label") if key not in file]

@@ -10,8 +10,8 @@ which our genetic sampler shares. Prints tables for a README: time, maximum and 
 quarter differ, in bins of each one's own maximum and, at the same levels, of the lower of the two, and sequences per
 bin up to the quota, in the first and in bins of the larger of the two maxima. Against genetic also what the parts are
 worth, ours by adaptive and the other's by fixed demixing: their number, seconds, consensus ratio, and database motifs
-and clusters matched; and the bound: how long it takes to evaluate once what is stored. With --ceiling
-the maxima are also compared with the highest that many more climbers find. Set OMP_NUM_THREADS=1 for steady ratios.
+and clusters matched; and the bound: how long it takes to evaluate once what is stored. With --ceiling the
+maxima are also compared with the highest that many more climbers find. Set OMP_NUM_THREADS=1 for steady ratios.
 """
 
 import argparse

@@ -48,6 +48,29 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path):
     assert names(path.parent) == ["result.txt"]
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """A loss of power leaves the old file or the new one, never a name with nothing behind it."""
+    path, seen = tmp_path / "result.txt", []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append((os.fstat(descriptor).st_ino, names(tmp_path))))
+    with atomic_path(path) as temporary:
+        temporary.write_text("new")
+        file = temporary.stat().st_ino
+    assert seen == [(file, [temporary.name]), (tmp_path.stat().st_ino, ["result.txt"])]
+
+
+def test_a_file_that_cannot_be_put_on_the_disk_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "result.txt"
+    write_text(path, "old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"), atomic_path(path) as temporary:
+        temporary.write_text("new")
+    assert (path.read_text(), names(tmp_path)) == ("old", ["result.txt"])
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_the_old_file_stays_when_the_block_raises(tmp_path, error):
     """Row 27: a file is written whole or not at all, and nothing is left over."""

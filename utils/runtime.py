@@ -88,11 +88,12 @@ def pick_device(name: str) -> torch.device:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; it takes the place of ``path`` when the block ends without an error.
 
-    What a killed run has left in the folder is removed, once by each process, when nobody is writing there.
+    What is written is on the disk before it has its name, so that a loss of power leaves no half file either. What a
+    killed run has left in the folder is removed, once by each process, when nobody is writing there.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _writing_in(path.parent):
+    with _writing_in(path.parent) as folder:
         handle, name = tempfile.mkstemp(prefix=PART, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -101,7 +102,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             mask = os.umask(0)
             os.umask(mask)
             temporary.chmod(0o666 & ~mask)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
             temporary.replace(path)
+            with contextlib.suppress(OSError):  # not every file system knows this of folders
+                os.fsync(folder)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -111,8 +116,8 @@ _tidied: set[tuple[int, str]] = set()  # process and folder in which it has look
 
 
 @contextlib.contextmanager
-def _writing_in(folder: Path) -> Iterator[None]:
-    """Hold a shared lock on a folder, which the system takes back when the process ends, however it ends.
+def _writing_in(folder: Path) -> Iterator[int]:
+    """Hold a shared lock on a folder, and give its descriptor; the system takes the lock back when the process ends.
 
     Who gets the lock alone knows that every unfinished file in the folder is of a run that was killed.
     """
@@ -128,7 +133,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
                 _tidied.add(place)
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -8,7 +8,9 @@ planted motif is found if a segment of some neuron matches it (Tomtom, q < 0.01 
 shuffled motifs; ``key=value`` are settings of the discovery). A planted pair is found if a part of some neuron holds
 matches with both motifs, in the planted order, as far apart as planted, give or take 1 nt. Judged are motifs and pairs
 that the model uses: inserted in random backgrounds, a motif moves the prediction by at least 0.1 standard deviations of
-the labels, and both motifs of a pair do.
+the labels, and both motifs of a pair do. Acting pairs are those that the model knows to be pairs: together, as far
+apart as planted, their motifs move its prediction by at least as much beyond the sum of what each does alone. (A pair
+that was planted as additive is none; the network has no reason to want its motifs at that distance.)
 """
 
 import argparse
@@ -37,7 +39,7 @@ from utils.tomtom import tomtom
 
 WAYS = {"configured": {}, "published": {"sampler": "genetic", "demixing": "fixed"}}
 BACKGROUNDS = 300
-USED = 0.1  # least effect of an inserted motif, standard deviations of the label
+USED = 0.1  # least effect of an inserted motif, or of two beyond their sum, standard deviations of the label
 Q = 0.01
 SLACK = 1  # nt by which the distance of two motifs may differ from the planted ones
 
@@ -52,18 +54,47 @@ class Found:
     end: int
 
 
-@torch.no_grad()
-def effect(model: Predictor, settings: SimulationSettings, word: str, seed: int) -> float:
-    """Return how much a motif moves the prediction, on average, inserted in random backgrounds."""
-    random = np.random.default_rng([seed, 11])
-    length = np.full(BACKGROUNDS, (settings.min_length + settings.max_length) // 2)
-    messages = background(length, settings.max_length, *probabilities(settings.background), random)
-    inserted = messages.copy()
-    for row, one in enumerate(instances([word] * BACKGROUNDS, random)):
-        start = int(random.integers(5, length[row] - len(one) - 5))
-        inserted[row, start : start + len(one)] = one
-    y_hat = [model(one_hot(some), int(length.max()))[:, 0] for some in (messages, inserted)]
-    return float((y_hat[1] - y_hat[0]).mean())
+class Backgrounds:
+    """Random messages, and what a model predicts when words are put into them.
+
+    Args:
+        model: of the simulated set.
+        settings: of the simulation, which decide the backgrounds.
+        seed: of the set.
+    """
+
+    def __init__(self, model: Predictor, settings: SimulationSettings, seed: int) -> None:
+        self.model, self.random = model, np.random.default_rng([seed, 11])
+        self.length = (settings.min_length + settings.max_length) // 2
+        lengths = np.full(BACKGROUNDS, self.length)
+        self.messages = background(lengths, settings.max_length, *probabilities(settings.background), self.random)
+
+    @torch.no_grad()
+    def predicted(self, *placed: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Return the predictions (n,) with words, bases (n, width), from starts (n,) on."""
+        messages, rows = self.messages.copy(), np.arange(BACKGROUNDS)[:, None]
+        for bases, start in placed:
+            messages[rows, start[:, None] + np.arange(bases.shape[1])] = bases
+        return self.model(one_hot(messages), self.length)[:, 0].numpy()
+
+    def effect(self, word: str) -> float:
+        """Return how much a motif moves the prediction, on average."""
+        one = instances([word] * BACKGROUNDS, self.random)
+        start = self.random.integers(5, self.length - one.shape[1] - 5, BACKGROUNDS)
+        return float((self.predicted((one, start)) - self.predicted()).mean())
+
+    def interplay(self, words: tuple[str, str], pair: dict) -> float:
+        """Return how much two motifs at their spacing move the prediction beyond the sum of what each does alone."""
+        a, b = (instances([word] * BACKGROUNDS, self.random) for word in words)
+        low, high = pair["spacing"]
+        gap = self.random.integers(low, high + 1, BACKGROUNDS)
+        a_first = (self.random.random(BACKGROUNDS) < 0.5) | (pair["order"] == "a_b")
+        room = self.length - a.shape[1] - b.shape[1] - high
+        start = self.random.integers(5, room - 5, BACKGROUNDS)
+        at_a = start + np.where(a_first, 0, b.shape[1] + gap)
+        at_b = start + np.where(a_first, a.shape[1] + gap, 0)
+        alone = self.predicted((a, at_a)) + self.predicted((b, at_b)) - self.predicted()
+        return float((self.predicted((a, at_a), (b, at_b)) - alone).mean())
 
 
 def matches_of(discovery, neurons: list[int]) -> tuple[list[Found], dict[str, float]]:
@@ -113,10 +144,12 @@ def judge(seed: int, layer: int, neurons: list[int], ways: list[str], overrides:
     else:
         write_text(config, model.model_dump_json())  # JSON is YAML
         given = {"model": str(config), "motif_database": str(folder / f"{model.name}_motifs.meme")}
-    predictor = load_checkpoint(model).model
-    effects = {name: effect(predictor, simulation, one["consensus"], seed) for name, one in truth["motifs"].items()}
-    used = {name for name, one in truth["motifs"].items() if one["effect"] and abs(effects[name]) >= USED}
+    backgrounds = Backgrounds(load_checkpoint(model).model, simulation, seed)
+    word = {name: one["consensus"] for name, one in truth["motifs"].items()}
+    planted = [name for name, one in truth["motifs"].items() if one["effect"]]
+    used = {name for name in planted if abs(backgrounds.effect(word[name])) >= USED}
     pairs = [pair for pair in truth["pairs"] if {pair["a"], pair["b"]} <= used]
+    acting = [one for one in pairs if abs(backgrounds.interplay((word[one["a"]], word[one["b"]]), one)) >= USED]
     for way in ways:
         chosen = [f"{key}={value}" for key, value in {**given, **WAYS[way]}.items()] + ["device=cpu", *overrides]
         settings = load_settings(DiscoverySettings, "configs/interpreting/simulated.yaml", chosen)
@@ -129,12 +162,14 @@ def judge(seed: int, layer: int, neurons: list[int], ways: list[str], overrides:
         demixed = time.process_time() - started - sampled
         found, counts = matches_of(discovery, neurons)
         targets = {one.target for one in found}
-        missed = [f"{one['a']}+{one['b']}({one['class']})" for one in pairs if not holds_pair(found, one)]
-        wrong = targets - {name for name, one in truth["motifs"].items() if one["effect"]}
+        missed = [one for one in pairs if not holds_pair(found, one)]
+        wrong = targets - set(planted)
         rows.append(
             {"model": model.name, "way": way, "sampling_s": sampled, "demixing_s": demixed, **counts,
              "motifs": len(targets & used), "of_used": len(used), "missing": " ".join(sorted(used - targets)),
-             "pairs": len(pairs) - len(missed), "of_pairs": len(pairs), "missed": " ".join(missed),
+             "pairs": len(pairs) - len(missed), "of_pairs": len(pairs),
+             "acting": sum(one not in missed for one in acting), "of_acting": len(acting),
+             "missed": " ".join(f"{one['a']}+{one['b']}({one['class']})" for one in missed),
              "decoys": len(wrong), "decoy_matches": sum(one.target in wrong for one in found)}
         )  # fmt: skip
     return rows
@@ -150,9 +185,9 @@ def run(seeds: list[int], layer: int, neurons: str, ways: list[str], overrides: 
     with pd.option_context("display.width", 240, "display.max_columns", 99):
         print(table.round(1).to_string(index=False))
     for way, own in table.groupby("way", sort=False):
-        for what, of in (("motifs", "of_used"), ("pairs", "of_pairs")):
+        for what, of in (("motifs", "of_used"), ("pairs", "of_pairs"), ("acting", "of_acting")):
             right = pd.Series([True] * int(own[what].sum()) + [False] * int((own[of] - own[what]).sum()))
-            print(f"{way}: {what} found {share(right)}")
+            print(f"{way}: {'acting pairs' if what == 'acting' else what} found {share(right)}")
 
 
 def main(argv: list[str] | None = None) -> None:

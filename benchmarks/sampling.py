@@ -1,6 +1,6 @@
 """Our sampler against the published one, or against the genetic one with published demixing, on the same neurons.
 
-    python benchmarks/sampling.py [--layer 5] [--neurons 5,12,29] [--config FILE] [--against published|genetic]
+    python benchmarks/sampling.py [--layer 5] [--neurons 5,12,29] [--against published|genetic] [--seeds 1-3] [...]
 
 Ours is the one that motif_discovery takes (the config's ``sampler``), in blocks of neurons as there, each neuron's time
 an equal share of its block's; so is the genetic one. Seconds are of the processor. The published one, neuron by neuron,
@@ -18,84 +18,20 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from benchmarks.published_sampler import sample_published
-from generate_dataset.motif_database import cluster_numbers, linked
-from motif_discovery.adaptive import ONE_PATTERN
-from motif_discovery.bins import BINS, bin_of
+from benchmarks.sampling_tables import ROUNDING, Run, bin_table, main_table, summary, worth_table
 from motif_discovery.cluster import demixed
-from motif_discovery.demixing import Part
-from motif_discovery.files import part_segments
 from motif_discovery.sample import blocks, chosen_sampler, samples
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
 from utils.activation import WindowNetwork
 from utils.config import load_settings, parse_layer, parse_range
-from utils.motif import shuffled_columns
 from utils.runtime import InputError, run_script
-from utils.tomtom import tomtom
-
-ROUNDING = 1e-4  # by which the two ways to compute the same activation may differ
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one sampler did for one neuron.
-
-    Attributes:
-        activation: of the stored sequences, float32 (n,).
-        maximum: the highest seen.
-        seconds: of the processor.
-        generations: done, or steps.
-        windows: evaluated one by one, those of which the gradient was taken too included.
-        stop: why it ended, where known.
-        empty: stored sequences with a column that holds no base.
-        sequence: uint8 (n, receptive field), what is stored.
-        demixing: seconds it took.
-        parts: what it gave.
-    """
-
-    activation: np.ndarray
-    maximum: float
-    seconds: float
-    generations: int
-    stop: str = ""
-    empty: int = 0
-    sequence: np.ndarray | None = None
-    demixing: float = float("nan")
-    parts: tuple[Part, ...] = ()
-    windows: float = float("nan")
-
-    def held(self, maximum: float, quota: int) -> np.ndarray:
-        """Return how many sequences, up to the quota, lie in each of the 20 bins of (0, maximum]."""
-        if not len(self.activation):
-            return np.zeros(BINS, dtype=np.int64)
-        return np.minimum(np.bincount(bin_of(self.activation, maximum), minlength=BINS), quota)
-
-    @property
-    def highest(self) -> float:
-        """The highest stored activation; 0 where nothing is stored."""
-        return float(self.activation.max(initial=0))
-
-
-def distance(run: Run, maximum: float) -> float:
-    """Return the mean share of positions in which 2,000 random pairs of each of the upper five bins differ.
-
-    The bins are those of (0, maximum]; what lies above is left out.
-    """
-    rng, shares = np.random.default_rng(0), []
-    below = run.activation <= maximum
-    bins = bin_of(run.activation[below], maximum) if below.any() else run.activation[below]
-    for one in range(BINS - 5, BINS):
-        own = run.sequence[below][bins == one]
-        if len(own) > 1:
-            left, right = rng.integers(len(own), size=(2, 2000))
-            shares.append((own[left] != own[right])[left != right].mean())
-    return float(np.mean(shares)) if shares else float("nan")
 
 
 @contextmanager
@@ -162,6 +98,7 @@ def run_ours(discovery: Discovery, block: list[int], bar: tqdm) -> list[Run]:
         demixing = time.process_time() - started
         runs.append(
             Run(
+                discovery.settings.seed,
                 found.activation,
                 found.maximum,
                 spent,
@@ -187,7 +124,7 @@ def run_published(discovery: Discovery, neuron: int, seconds: float | None, bar:
     spent = time.process_time() - started
     empty = int((X.sum(axis=1) != 1).any(axis=1).sum()) if len(X) else 0
     bases = X.argmax(axis=1).astype(np.uint8)
-    return Run(activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty, bases)
+    return Run(settings.seed, activation, max(0.0, found.maximum), spent, found.generations, found.stop, empty, bases)
 
 
 def compare(
@@ -240,96 +177,6 @@ def ceiling(runs: list[tuple[int, Run, Run]], discovery: Discovery, times: int) 
     )
 
 
-def worth_table(runs: list[tuple[int, Run, Run]], discovery: Discovery) -> list[str]:
-    """Return what the parts of both ways are worth, over all neurons."""
-    database = discovery.database
-    cluster = dict(zip((motif.name for motif in database), cluster_numbers(linked(database, 0.001, True)), strict=True))
-    shuffled = shuffled_columns(database)
-    lines = [
-        "| | seconds of demixing, median | parts | strong parts that are one pattern | segments | matched (q < 0.01) "
-        "| database motifs | clusters | motifs of a shuffled database |",
-        "|" + " --- |" * 9,
-    ]
-    for name, column in (("ours", 1), ("other", 2)):
-        own = [(row[0], row[column]) for row in runs]
-        segments = [m for neuron, run in own for part in run.parts for m, _ in part_segments(f"n{neuron}", part)]
-        found, by_chance = (tomtom(segments, motifs, 0.01) for motifs in (database, shuffled))
-        strong = [part for _, run in own for part in run.parts if part.max_activation > run.maximum / 2]
-        pure = np.mean([part.consensus_ratio >= ONE_PATTERN for part in strong])
-        targets = set(found["Target_ID"])
-        lines.append(
-            f"| {name} | {np.median([run.demixing for _, run in own]):.2f} | {sum(len(run.parts) for _, run in own)} "
-            f"| {pure:.2f} | {len(segments)} | {found['Query_ID'].nunique()} | {len(targets)} "
-            f"| {len({cluster[target] for target in targets})} | {by_chance['Target_ID'].nunique()} |"
-        )
-    return lines
-
-
-def summary(runs: list[tuple[int, Run, Run]], quota: int) -> str:
-    """Return the medians over the neurons that fire."""
-    firing = [(ours, other) for _, ours, other in runs if max(ours.maximum, other.maximum) > 0]
-    if not firing:
-        return "no neuron fires"
-    ratio = np.median([other.seconds / ours.seconds for ours, other in firing])
-    higher = np.median([ours.maximum / max(other.maximum, ROUNDING) for ours, other in firing])
-    wins = sum(ours.maximum >= other.maximum - ROUNDING for ours, other in firing)
-    full = [np.median([(run.held(run.highest, quota) >= quota).sum() for run in column])
-            for column in zip(*firing, strict=True)]  # fmt: skip
-    far = [np.nanmedian([distance(run, run.highest) for run in column]) for column in zip(*firing, strict=True)]
-    same = [[distance(run, min(one.highest for one in both)) for run in both] for both in firing]
-    level = np.nanmedian(same, axis=0)
-    alike = sum(ours >= other for ours, other in same)
-    return (
-        f"medians of {len(firing)} neurons that fire: {ratio:.1f} times as fast; maximum {higher:.3f} times the "
-        f"other's, at least as high in {wins}; full bins {full[0]:g} against {full[1]:g}; distance in the upper "
-        f"quarter {far[0]:.3f} against {far[1]:.3f}, at the same levels (up to the lower of the two maxima) "
-        f"{level[0]:.3f} against {level[1]:.3f}, ours not below in {alike}"
-    )
-
-
-def main_table(runs: list[tuple[int, Run, Run]], name: str, against: str, layer: int, quota: int) -> list[str]:
-    """Return a row per neuron: time, generations, maximum, full bins, and whether ours is at least as good."""
-    lines = [
-        f"| neuron | seconds {against} | ours | ratio | generations {against} (stop) | ours "
-        f"| maximum {against} (stored) | ours (stored) | full bins {against} | ours | sequences {against} | ours "
-        f"| distance at the same levels {against} | ours | ours >= in maximum | in bins |",
-        "|" + " --- |" * 16,
-    ]
-    for neuron, ours, published in runs:
-        full = [int((run.held(run.highest, quota) >= quota).sum()) for run in (published, ours)]
-        larger, smaller = max(ours.maximum, published.maximum), min(ours.highest, published.highest)
-        bins = int((ours.held(larger, quota) >= published.held(larger, quota)).sum())
-        cells = [
-            f"{name} conv{layer} {neuron}", f"{published.seconds:.1f}", f"{ours.seconds:.1f}",
-            f"{published.seconds / ours.seconds:.1f}", f"{published.generations} ({published.stop})",
-            f"{ours.generations}", f"{published.maximum:.3f} ({published.highest:.3f})",
-            f"{ours.maximum:.3f} ({ours.highest:.3f})",
-            f"{full[0]}", f"{full[1]}", f"{len(published.activation)}", f"{len(ours.activation)}",
-            f"{distance(published, smaller):.3f}", f"{distance(ours, smaller):.3f}",
-            "yes" if ours.maximum >= published.maximum - ROUNDING else "no", f"{bins} of {BINS}",
-        ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
-
-
-def bin_table(runs: list[tuple[int, Run, Run]], layer: int, quota: int, common: bool) -> list[str]:
-    """Return a row per bin: sequences of the published sampler / ours, a * where ours holds fewer.
-
-    The bins are those of the larger of the two maxima (``common``), or each sampler's own.
-    """
-    columns = []
-    for _, ours, published in runs:
-        larger = max(ours.maximum, published.maximum)
-        theirs = published.held(larger if common else published.highest, quota)
-        own = ours.held(larger if common else ours.highest, quota)
-        columns.append([f"{one} / {two}{' *' if two < one else ''}" for one, two in zip(theirs, own, strict=True)])
-    heads = [f"conv{layer} {neuron}" for neuron, _, _ in runs]
-    lines = ["| bin | " + " | ".join(heads) + " |", "|" + " --- |" * (len(heads) + 1)]
-    for number, cells in enumerate(zip(*columns, strict=True), 1):
-        lines.append(f"| {number} | " + " | ".join(cells) + " |")
-    return lines
-
-
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -338,6 +185,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--neurons", default="5,12,29", help="such as 1-4 or 1,3,7; counted from 1")
     parser.add_argument("--against", choices=("published", "genetic"), default="published", help="the other sampler")
     parser.add_argument("--ceiling", type=int, metavar="TIMES", help="also climb with so many times the climbers")
+    parser.add_argument("--seeds", help="of the samplers, such as 1-3 (default: the config's)")
     parser.add_argument("--neuron-seconds", type=float, help="cut the published sampler off after so many, per neuron")
     arguments = parser.parse_args(argv)
 
@@ -349,7 +197,13 @@ def main(argv: list[str] | None = None) -> None:
         if arguments.ceiling is not None and (arguments.ceiling < 1 or discovery.sampler != "gradient"):
             raise InputError("--ceiling: give 1 or more, for a layer whose sampler is gradient")
         neurons = parse_range(arguments.neurons, discovery.network.model.channels_of(discovery.layer))
-        runs = compare(discovery, neurons, arguments.against, arguments.neuron_seconds)
+        seeds = parse_range(arguments.seeds, 9999) if arguments.seeds else [discovery.settings.seed]
+        if arguments.ceiling and len(seeds) > 1:
+            raise InputError("--ceiling: give one seed")
+        runs = []
+        for seed in seeds:
+            seeded = replace(discovery, settings=discovery.settings.model_copy(update={"seed": seed}))
+            runs += compare(seeded, neurons, arguments.against, arguments.neuron_seconds)
         quota = discovery.quota
         print("\n".join(main_table(runs, discovery.model_name, arguments.against, layer, quota)))
         print(f"\n{summary(runs, quota)}", flush=True)

@@ -17,7 +17,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from motif_discovery.demixing import Part, clusters_at, clusters_of, directions, part_weight, smallest_part
+from motif_discovery.demixing import (
+    Part,
+    clusters_at,
+    clusters_of,
+    directions,
+    layers_split,
+    part_weight,
+    smallest_part,
+)
 from utils.activation import WindowNetwork
 from utils.motif import consensus, information, pfm_of, to_ppm
 
@@ -113,7 +121,7 @@ def demix_adaptively(
 
     Args:
         network: the predictor's lower layers.
-        layer: of the neuron; conv1 is split on its input.
+        layer: of the neuron; one that reads no other, such as conv1, is split on its input.
         neuron: counted from 0.
         sequence: uint8 (n, receptive field), the highest activation first.
         activation: float32 (n,).
@@ -138,7 +146,7 @@ def demix_adaptively(
     sample = _Sample(network, layer, neuron, sequence, activation, weight, random)
     maps = _maps(network, layer, torch.from_numpy(sequence), seed)
     nodes = sample.nodes([((), np.arange(len(chosen)))])
-    for lower in range(layer - 1, 0, -1) if layer > 1 else [0]:
+    for lower in layers_split(network, layer):
         branches, parents, k = [], [], clusters_at(clusters, lower)
         for place, node in enumerate(nodes):
             if node.one_pattern or len(node.rows) <= 20 * k:
@@ -160,12 +168,13 @@ def demix_adaptively(
 
 
 def _maps(network: WindowNetwork, layer: int, sequence: torch.Tensor, seed: int) -> dict[int, np.ndarray]:
-    """Return the maps (n, dimensions) of the layers below, along random directions where they are wide."""
-    if layer == 1:
+    """Return the maps (n, dimensions) of the layers it is split on, along random directions where they are wide."""
+    below = layers_split(network, layer)
+    if below == [0]:
         return {0: network.feature_map(sequence, 0).cpu().numpy()}
-    along = [directions(network.feature_width(sequence.shape[1], lower), seed) for lower in range(1, layer)]
-    found = network.projected_maps(sequence, [one.to(network.device) for one in along])
-    return {lower: one.cpu().numpy() for lower, one in enumerate(found, 1)}
+    along = {lower: directions(network.feature_width(sequence.shape[1], lower), seed) for lower in sorted(below)}
+    found = network.projected_maps(sequence, {lower: one.to(network.device) for lower, one in along.items()})
+    return {lower: one.cpu().numpy() for lower, one in found.items()}
 
 
 def _joined(sample: _Sample, nodes: list[_Node]) -> list[_Node]:

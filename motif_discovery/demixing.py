@@ -53,6 +53,11 @@ def smallest_part(receptive_field: int) -> int:
     return 5 if receptive_field < 7 else 20
 
 
+def layers_split(network: WindowNetwork, layer: int) -> list[int]:
+    """Return the layers on whose maps a sample of a layer is split, in order; 0, the input, where it reads none."""
+    return network.model.layers_below(layer)[::-1] or [0]
+
+
 def clusters_at(clusters: int | Sequence[int], lower: int) -> int:
     """Return k of a split on the map of a layer; the input (layer 0), on which conv1 is split, has that of conv1."""
     return clusters if isinstance(clusters, int) else clusters[max(lower, 1) - 1]
@@ -150,11 +155,11 @@ def demix(
     weight_power: float = 6.0,
     seed: int = 1,
 ) -> list[Part]:
-    """Split the sample of a neuron by k-means on the feature maps of each lower layer in turn, down to conv1.
+    """Split the sample of a neuron by k-means on the feature maps of each layer that it reads in turn, down to conv1.
 
     Args:
         network: the predictor's lower layers.
-        layer: of the neuron; conv1 is split on its input.
+        layer: of the neuron; one that reads no other, such as conv1, is split on its input.
         neuron: counted from 0.
         sequence: uint8 (n, receptive field).
         activation: float32 (n,).
@@ -171,10 +176,10 @@ def demix(
     tensor = torch.from_numpy(np.ascontiguousarray(sequence))
     weight = (activation / activation.max()).astype(np.float64) ** weight_power if len(activation) else activation
     leaves: list[tuple[tuple[int, ...], np.ndarray]] = [((), np.arange(len(sequence)))]
-    for lower in range(layer - 1, 0, -1) if layer > 1 else [0]:
+    for step, lower in enumerate(layers_split(network, layer)):
         below, k = [], clusters_at(clusters, lower)
         for path, rows in leaves:
-            stopped = len(path) < layer - 1 - lower  # was too small to be split at an earlier layer
+            stopped = len(path) < step  # was too small to be split at an earlier layer
             if stopped or len(rows) <= 20 * k:
                 below.append((path, rows))
                 continue

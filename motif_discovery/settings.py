@@ -184,9 +184,10 @@ class Discovery:
     @cached_property
     def clusters(self) -> int | list[int]:
         """Parts of each split; where they are not the same for all layers below, those of conv1, conv2 and so on."""
-        if self.settings.clusters or self.layer == 1:
+        model = self.network.model
+        if self.settings.clusters or not model.layers_below(self.layer):
             return self.settings.clusters or SPLITS_OF_INPUT
-        found = [clusters_above(self.network.model, lower) for lower in range(1, self.layer)]
+        found = [clusters_above(model, lower, self.layer) for lower in range(1, self.layer)]
         return found[0] if len(set(found)) == 1 else found
 
     @cached_property
@@ -234,6 +235,9 @@ class Discovery:
         if self.settings.demixing == "adaptive":
             decides.add("demixing_samples")
         chosen = self.settings.model_dump(include=decides) | {"clusters": self.clusters}
+        below = self.network.model.layers_below(self.layer)
+        if len(below) < self.layer - 1:  # branches
+            chosen["split_on"] = below
         return fingerprint(sample=self.sample_key, version=2, **chosen)
 
     @cached_property

@@ -254,9 +254,10 @@ def test_projected_maps_are_the_maps_along_the_directions(networks, layer):
     network = networks[MODELS[0]]
     windows = random_indices(70, network.model.receptive_field(layer), seed=layer)
     random = torch.Generator().manual_seed(3)
-    widths = [network.feature_width(windows.shape[1], lower) for lower in range(1, layer)]
-    along = [torch.randn(width, 7, generator=random) / width**0.5 for width in widths]
+    widths = {lower: network.feature_width(windows.shape[1], lower) for lower in range(1, layer)}
+    along = {lower: torch.randn(width, 7, generator=random) / width**0.5 for lower, width in widths.items()}
     found = network.projected_maps(windows, along)
-    assert len(found) == layer - 1
-    for lower, (own, directions) in enumerate(zip(found, along, strict=True), 1):
-        torch.testing.assert_close(own, network.feature_map(windows, lower) @ directions, atol=1e-4, rtol=1e-4)
+    assert list(found) == list(along)
+    for lower, directions in along.items():
+        expected = network.feature_map(windows, lower) @ directions
+        torch.testing.assert_close(found[lower], expected, atol=1e-4, rtol=1e-4)

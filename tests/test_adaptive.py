@@ -1,5 +1,7 @@
 """Demixing that stops at one pattern and joins shifted copies, on samples whose patterns are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def test_fewer_and_better_parts_than_the_published_rule():
 class AnywhereNetwork:
     """Stands for a network whose only neuron fires by the longest agreement with UGUAAA, wherever it stands."""
 
-    device = torch.device("cpu")
+    device, model = torch.device("cpu"), SimpleNamespace(layers_below=lambda layer: list(range(1, layer)))
     word = torch.from_numpy(encode("UGUAAA"))
 
     def activation(self, windows, layer, neuron):
@@ -79,7 +81,7 @@ class AnywhereNetwork:
         return 4 * length
 
     def projected_maps(self, windows, along):
-        return [one_hot(windows).flatten(1) @ directions for directions in along]
+        return {layer: one_hot(windows).flatten(1) @ directions for layer, directions in along.items()}
 
 
 def test_the_same_pattern_at_two_places_is_one_part():

@@ -70,7 +70,7 @@ def messages(n, length, tracks=4, seed=0, targets=1):
 
 @pytest.mark.parametrize(
     ("kind", "fields", "strides", "clusters", "padding"),
-    [(DeepSEALike, [8, 39, 163], [1, 4, 16], [8, 8, 4], 0), (BassetLike, [19, 51, 132], [1, 3, 12], [6, 8, 8], 9)],
+    [(DeepSEALike, [8, 39, 163], [1, 4, 16], [8, 8], 0), (BassetLike, [19, 51, 132], [1, 3, 12], [6, 8], 9)],
 )
 def test_geometry_of_known_designs(described, kind, fields, strides, clusters, padding):
     """Receptive fields by hand: each pool adds (width - 1) x stride, each convolution likewise (method.md 2)."""
@@ -78,7 +78,7 @@ def test_geometry_of_known_designs(described, kind, fields, strides, clusters, p
     layers = range(1, model.layers + 1)
     assert [model.receptive_field(layer) for layer in layers] == fields
     assert [model.stride(layer) for layer in layers] == strides
-    assert [clusters_above(model, layer) for layer in layers] == clusters
+    assert [clusters_above(model, layer, 3) for layer in (1, 2)] == clusters
     assert model.padding == padding
 
 
@@ -249,6 +249,54 @@ def test_the_file_may_import_files_beside_it(described, tmp_path, one_line):
     assert "nothing_of_the_kind" in one_line(raised)
 
 
+CODE = """import torch
+from torch import nn
+{0}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.act, self.second = nn.Conv1d(4, 4, 5), act(), nn.Conv1d(4, 3, 5)
+
+    def forward(self, X):
+        return self.second(self.act(self.first(X))).amax((1, 2))
+"""
+ACT = "from torch import nn\nact = nn.{0}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "network"),
+    [
+        ({"net.py": "from blocks.acts import act", "blocks/__init__.py": "", "blocks/acts.py": ""}, "net.py:Net"),
+        ({"{0}/__init__.py": "", "{0}/models.py": "from .acts import act", "{0}/acts.py": ""}, "{0}.models:Net"),
+        ({"{0}/__init__.py": "from .models import Net", "{0}/models.py": "from .acts import act", "{0}/acts.py": ""},
+         "{0}:Net"),
+        ({"{0}.py": "from {0}_acts import act", "{0}_acts.py": ""}, "{0}:Net"),
+    ],
+)  # fmt: skip
+def test_code_in_other_files_of_the_user_is_in_the_hash(described, tmp_path, monkeypatch, request, files, network):
+    """A package is one with all its files; results of other code are not taken for those of this one."""
+    package = f"mine_{request.node.callspec.indices['files']}"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = []
+    for kind in ("ReLU", "Tanh", "ReLU"):
+        for name, text in files.items():
+            path = tmp_path / name.format(package)
+            path.parent.mkdir(exist_ok=True)
+            line = text.format(package)
+            text = ACT.format(kind) if "acts" in name else line if path.name == "__init__.py" else CODE.format(line)
+            path.write_text(text)
+        for known in [one for one in sys.modules if one.partition(".")[0] in (package, f"{package}_acts", "blocks")]:
+            monkeypatch.delitem(sys.modules, known)
+        weights = {"first.weight": torch.ones(4, 4, 5), "second.weight": torch.ones(3, 4, 5)}
+        weights |= {"first.bias": torch.ones(4), "second.bias": torch.ones(3)}
+        checkpoint = opened(described("Net", weights, network=network.format(package)))
+        found.append((checkpoint.sha256, type(checkpoint.model.module.act).__name__))
+    assert [kind for _, kind in found] == ["ReLU", "Tanh", "ReLU"]
+    assert found[0] == found[2]
+    assert found[0][0] != found[1][0]
+
+
 def test_what_decides_a_result_is_in_the_hash(described, tmp_path):
     first = opened(described("TwoWords")).sha256
     assert opened(described("TwoWords")).sha256 == first
@@ -333,7 +381,7 @@ def test_the_predictor_keeps_its_published_clusters():
     from tests.toy import seeded_model
 
     model = seeded_model(3, 4)
-    assert [clusters_above(model, layer) for layer in range(1, model.layers + 1)] == [4, 4, 4, 4]
+    assert [clusters_above(model, layer, 4) for layer in range(1, 4)] == [4, 4, 4]
 
 
 # -- DNA ------------------------------------------------------------------------------------------------------------

@@ -157,7 +157,8 @@ def test_the_predictor_as_a_stack():
     for layer in range(1, 5):
         assert stack.receptive_field(layer) == model.receptive_field(layer)
         assert stack.stride(layer) == model.stride(layer)
-        assert stack.pool_width(layer) == (model.pool_width(layer) if layer < 4 else 1)
+        assert layer == 4 or stack.pool_width(layer, 4) == model.pool_width(layer, 4)
+        assert stack.layers_below(layer) == model.layers_below(layer)
         bases = torch.randint(4, (3, 90), dtype=torch.uint8)
         number = stack.layers[layer - 1].map
         ((_, dense),) = stack.dense(one_hot(bases), {number})

@@ -201,24 +201,24 @@ class WindowNetwork:
         return found
 
     @torch.no_grad()
-    def projected_maps(self, indices: torch.Tensor, along: list[torch.Tensor]) -> list[torch.Tensor]:
+    def projected_maps(self, indices: torch.Tensor, along: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
         """Return the maps of the first layers on windows, each along some directions, in one pass.
 
         Args:
             indices: uint8 (n, length), 0 to 3.
-            along: for conv1, conv2 and so on float32 (``feature_width``, dimensions).
+            along: for conv1, conv2 and so on, none left out, float32 (``feature_width``, dimensions).
 
         Returns:
             For each of these layers float32 (n, dimensions).
         """
-        found = [torch.empty(len(indices), one.shape[1], device=self.device) for one in along]
+        found = {layer: torch.empty(len(indices), one.shape[1], device=self.device) for layer, one in along.items()}
         table = self.model.receptive_field(2) <= LONGEST_WORD
         for rows, part in self._chunks(indices):
             x = self.model.convolve(_channels_last(one_hot(part)), 1, padding=0)
-            for layer, (own, directions) in enumerate(zip(found, along, strict=True), 1):
+            for layer, directions in along.items():
                 if layer > 1:
                     x = self._looked_up(part) if layer == 2 and table else self._map_from_layer(x, layer - 1, layer)
-                own[rows] = x[: rows.stop - rows.start].permute(0, 3, 1, 2).flatten(1) @ directions
+                found[layer][rows] = x[: rows.stop - rows.start].permute(0, 3, 1, 2).flatten(1) @ directions
         return found
 
     @torch.no_grad()

@@ -37,14 +37,19 @@ class Geometry(Protocol):
     def reads_tracks(self, tracks: int) -> bool:
         """Return whether a data set with so many tracks has those of the network."""
 
-    def pool_width(self, layer: int) -> int:
-        """Return over how many positions of a layer the pools reach that lie above it, below the next layer."""
+    def pool_width(self, layer: int, upper: int) -> int:
+        """Return over how many positions of a layer the pools reach below the next layer, towards an upper one."""
+
+    def layers_below(self, layer: int) -> list[int]:
+        """Return the layers that a layer reads, directly or through others, the lowest first."""
 
 
-def clusters_above(geometry: Geometry, layer: int) -> int:
-    """Return into how many parts a sample is split on the map of a layer: twice the pool width above it, at least 4.
+def clusters_above(geometry: Geometry, layer: int, upper: int) -> int:
+    """Return into how many parts a sample of an upper layer is split on the map of a layer that it reads.
+
+    Twice the width of the pools that lie above that layer, at least 4.
 
     A pool of width w makes w shifted copies of whatever the layer below answers to: the published k = 4, for pools of
     width 2, is two patterns at each shift. Without a pool there is no shift, but there are different patterns still.
     """
-    return max(4, 2 * geometry.pool_width(layer))
+    return max(4, 2 * geometry.pool_width(layer, upper))

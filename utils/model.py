@@ -127,9 +127,14 @@ class Predictor(nn.Module):
         """Return the neurons of a layer."""
         return self.convolution(layer).out_channels
 
-    def pool_width(self, layer: int) -> int:
-        """Return over how many positions of a layer the max-pool above it reaches."""
+    def pool_width(self, layer: int, upper: int) -> int:
+        """Return over how many positions of a layer the max-pool above it reaches, whatever the upper layer."""
+        del upper
         return 1 if layer == 1 else 2
+
+    def layers_below(self, layer: int) -> list[int]:
+        """Return the layers that a layer reads: all below it."""
+        return list(range(1, layer))
 
     def reads_length(self, length: int) -> bool:
         """Return whether inputs of a length are long enough for the last max-pool."""

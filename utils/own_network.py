@@ -20,7 +20,7 @@ from torch import nn
 from utils.config import OwnModelSettings
 from utils.runtime import InputError, file_sha256, fingerprint, shown
 from utils.stack import Layer, Stack
-from utils.stack_reader import Unreadable, read_stack
+from utils.stack_reader import Unreadable, copied, read_stack
 
 TOLERANCE = 1e-3  # share of the largest output by which what was read may differ from the network itself
 MARGIN = 64  # nucleotides beside the receptive field, in the sequence on which this is looked at
@@ -71,9 +71,13 @@ class OwnNetwork(nn.Module):
         """Return the distance, in nucleotides, between neighbouring positions of a layer."""
         return self.stack.stride(layer)
 
-    def pool_width(self, layer: int) -> int:
-        """Return over how many positions of a layer the pools above it reach, below the next one."""
-        return self.stack.pool_width(layer)
+    def pool_width(self, layer: int, upper: int) -> int:
+        """Return over how many positions of a layer the pools reach below the next layer, towards an upper one."""
+        return self.stack.pool_width(layer, upper)
+
+    def layers_below(self, layer: int) -> list[int]:
+        """Return the layers that a layer reads, directly or through others, the lowest first."""
+        return self.stack.layers_below(layer)
 
     def reads_length(self, length: int) -> bool:
         """Return whether inputs of a length can be long enough; what else it needs ``forward`` says."""
@@ -103,11 +107,14 @@ class OwnNetwork(nn.Module):
                 "use a data set of the length and tracks that it was made for"
             ) from None
         shape = tuple(y_hat.shape) if isinstance(y_hat, torch.Tensor) else type(y_hat).__name__
-        if shape == (len(X),):
-            return y_hat[:, None].float()
-        if shape != (len(X), self.targets):
+        n, targets = len(X), self.targets
+        squeezed = {(n,)} if targets == 1 else set()  # an axis of length 1 may be left out, be it that of the batch
+        squeezed |= ({(targets,)} if n == 1 else set()) | ({()} if n == targets == 1 else set())
+        if shape in squeezed:
+            return y_hat.reshape(n, targets).float()
+        if shape != (n, targets):
             raise InputError(
-                f"network {self.label}: gives {shape} for {len(X)} sequences, but (batch, {self.targets}) is expected; "
+                f"network {self.label}: gives {shape} for {n} sequences, but (batch, {targets}) is expected; "
                 "correct key 'targets' of the model config"
             )
         return y_hat.float()
@@ -120,29 +127,43 @@ class OwnNetwork(nn.Module):
 def _require_agreement(module: nn.Module, stack: Stack, dtype: torch.dtype) -> None:
     """Check on a random sequence that what was read gives what the network's own convolutions give inside it.
 
-    Where the network cannot read a sequence of that length, what comes before it fails is compared.
+    Where the network cannot read a sequence of that length, what comes before it fails is compared. A convolution whose
+    ``forward`` is not torch's own gives something of its own, which is not compared.
 
     Raises:
         Unreadable: it does not.
     """
-    checked = [one for one in stack.layers if type(module.get_submodule(one.name.partition(" (")[0])) is nn.Conv1d]
-    widest = max((stack.fields[one.map][1] - stack.fields[one.map][0] for one in checked), default=0)
-    length = 2 * widest + max(stack.jumps) * 4 + MARGIN
+    modules = dict(module.named_modules())
+    plain = {name for name, one in modules.items() if isinstance(one, nn.Conv1d) and _calls_as_torch(one)}
+    checked = [one for one in stack.layers if one.name.partition(" (")[0] in plain]
+    fields = [stack.fields[one.map] for one in checked]
+    widest = max((end - first for first, end in fields), default=0)
+    cropped = max((abs(first) for first, _ in fields), default=0)  # as much at the other end, as people do
+    length = 2 * (widest + cropped) + max(stack.jumps) * 4 + MARGIN
     if not checked or length > LONGEST_CHECK:
         return
     bases = torch.randint(4, (1, length), generator=torch.Generator().manual_seed(0))
     X = nn.functional.one_hot(bases, 4).transpose(1, 2).to(dtype)
     X = nn.functional.pad(X, (0, 0, 0, stack.tracks - 4))
-    for layer, seen in _outputs(module, checked, X):
+    for layer, seen in _outputs(copied(module), checked, X):
         (first, end), jump = stack.fields[layer.map], stack.jumps[layer.map]
-        index = (length // 2 - (end - first) // 2 - first) // jump
+        lowest, highest = max(-(first // jump), 0), min((length - end) // jump, seen.shape[-1] - 1)  # inside
+        if lowest > highest:
+            continue
+        index = (lowest + highest) // 2
         start = index * jump + first
         found = stack.windows(X[..., start : start + end - first], first, {layer.map: (0, 1)})[layer.map][0, :, 0]
-        if index >= seen.shape[-1] or (found - seen[0, :, index]).abs().max() > TOLERANCE * seen.abs().max() + 1e-6:
+        if (found - seen[0, :, index]).abs().max() > TOLERANCE * seen.abs().max() + 1e-6:
+            below = [one.name for one in stack.layers if one.map < layer.map]
             raise Unreadable(
                 f"'{layer.name}' (Conv1d): what was read from forward gives other numbers than the network itself; "
-                "name the convolutions below it under layers"
+                + (f"name the convolutions below it under layers: [{', '.join(below)}]" if below else "it is the first")
             )
+
+
+def _calls_as_torch(convolution: nn.Conv1d) -> bool:
+    """Return whether calling a convolution runs torch's own ``forward``, whatever class it is of."""
+    return type(convolution).forward is nn.Conv1d.forward
 
 
 @torch.no_grad()
@@ -203,24 +224,33 @@ def build(settings: OwnModelSettings) -> tuple[nn.Module, str]:
         raise InputError(
             f"{what}: making it ends with {type(error).__name__} ({error}); correct key 'arguments'"
         ) from None
+    return module, fingerprint(files=[file_sha256(one) for one in _code(path, loaded)])
+
+
+def _code(path: Path | None, loaded: object) -> list[Path]:
+    """Return the files that a network's code is in: a file and what it imports beside it, or all of a package."""
     if path:
-        return module, fingerprint(files=[file_sha256(one) for one in _with_files_beside(path)])
+        return _with_files_beside(path)
+    folders = getattr(sys.modules[loaded.__name__.partition(".")[0]], "__path__", ())
+    if folders:
+        return [one for folder in folders for one in sorted(Path(folder).rglob("*.py"))]
     source = inspect.getsourcefile(loaded)
-    return module, file_sha256(source) if source else ""
+    return _with_files_beside(Path(source)) if source else []
 
 
 def _with_files_beside(source: Path) -> list[Path]:
-    """Return a file of Python and those in its folder that it imports, or that these import."""
+    """Return a file of Python and those in its folder, or in a package there, that it imports, or that these import."""
     found, waiting = [source], [source]
     while waiting:
         for node in ast.walk(ast.parse(waiting.pop().read_bytes())):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             for name in names:
-                file = source.parent / f"{name.partition('.')[0]}.py"
-                if file.is_file() and file not in found:
-                    found.append(file)
-                    waiting.append(file)
+                beside = source.parent / name.partition(".")[0]
+                files = sorted(beside.rglob("*.py")) if beside.is_dir() else [beside.with_suffix(".py")]
+                new = [file for file in files if file.is_file() and file not in found]
+                found += new
+                waiting += new
     return [source, *sorted(found[1:])]
 
 

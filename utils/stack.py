@@ -30,12 +30,14 @@ class Sliding:
         stride: positions from one output to the next.
         padding: positions before the first one that the first output reads.
         dilation: positions from one tap to the next.
+        behind: positions of padding behind the last one, where that differs; nothing is computed from it.
     """
 
     width: int = 1
     stride: int = 1
     padding: int = 0
     dilation: int = 1
+    behind: int = 0
 
     def reads(self, wanted: Range) -> Range:
         """Return the positions of the input that some of the output need."""
@@ -186,21 +188,28 @@ class Stack:
         return self.jumps[self.layers[layer - 1].map]
 
     def padding(self) -> int:
-        """Return the widest padding of a step that a layer reads through."""
+        """Return the widest padding, at either end, of a step that a layer reads through."""
         below = self.walked_back({layer.map: (0, 1) for layer in self.layers})
         steps = [self.steps[number - 1].operation for number in below if number]
-        return max((one.padding for one in steps if isinstance(one, Sliding)), default=0)
+        return max((max(one.padding, one.behind) for one in steps if isinstance(one, Sliding)), default=0)
 
-    def pool_width(self, layer: int) -> int:
-        """Return over how many positions of a layer the pools reach that lie between it and the next layers.
+    def layers_below(self, layer: int) -> list[int]:
+        """Return the layers that a layer reads, directly or through others, the lowest first."""
+        read = self.walked_back({self.layers[layer - 1].map: (0, 1)})
+        return [lower for lower in range(1, layer) if self.layers[lower - 1].map in read]
+
+    def pool_width(self, layer: int, upper: int) -> int:
+        """Return over how many positions of a layer the pools reach below the next layer, towards an upper one.
 
         A pool of width 3 upon one of width 2 reaches over 6; of several branches the widest counts; 1 without a pool.
+        What the upper layer does not read, such as a pool before the network's end, does not count.
         """
         others = {one.map for one in self.layers}
+        read = self.walked_back({self.layers[upper - 1].map: (0, 1)})
         width = {self.layers[layer - 1].map: 1}
         for number, step in enumerate(self.steps, 1):
             reached = [width[one] for one in step.inputs if one in width]
-            if reached and number not in others:
+            if reached and number in read and number not in others:
                 own = step.operation.width if isinstance(step.operation, Pool) else 1
                 width[number] = own * max(reached)
         return max(width.values())

@@ -57,16 +57,16 @@ class StackNetwork:
     def _read(self, length: int, layer: int) -> tuple[int, Range]:
         """Return what windows of a length show of a layer: the position of their first nucleotide, and the layer's.
 
-        A window is the receptive field of some layer, this one or one above; of a layer that has another alignment
+        A window is the receptive field of this layer or of one that reads it; of a layer that has another alignment
         (a side branch) the positions that lie inside.
 
         Raises:
-            ValueError: no layer sees so many nucleotides.
+            ValueError: no such layer sees so many nucleotides.
         """
-        above = range(layer, self.model.layers + 1)
-        owner = next((one for one in above if self.model.receptive_field(one) == length), 0)
+        above = [one for one in range(layer, self.model.layers + 1) if self.model.receptive_field(one) == length]
+        owner = next((one for one in above if one == layer or layer in self.stack.layers_below(one)), 0)
         if not owner:
-            raise ValueError(f"no layer from conv{layer} on sees {length} nt")
+            raise ValueError(f"neither conv{layer} nor a layer that reads it sees {length} nt")
         return self.stack.field(owner)[0], self.stack.positions(layer, owner)
 
     def _maps(self, indices: torch.Tensor, layers: list[int]) -> dict[int, torch.Tensor]:
@@ -101,20 +101,20 @@ class StackNetwork:
         return torch.cat([part.transpose(1, 2).flatten(1) for part in parts]).float()
 
     @torch.no_grad()
-    def projected_maps(self, indices: torch.Tensor, along: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return the maps of the first layers on windows, each along some directions, in one pass.
+    def projected_maps(self, indices: torch.Tensor, along: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+        """Return the maps of some layers on windows, each along some directions, in one pass.
 
         Args:
             indices: uint8 (n, length), 0 to 3.
-            along: for conv1, conv2 and so on float32 (``feature_width``, dimensions).
+            along: for each of the layers float32 (``feature_width``, dimensions).
 
         Returns:
             For each of these layers float32 (n, dimensions).
         """
-        found = [torch.empty(len(indices), one.shape[1], device=self.device) for one in along]
+        found = {layer: torch.empty(len(indices), one.shape[1], device=self.device) for layer, one in along.items()}
         for rows, part in self._chunks(indices):
-            for layer, x in self._maps(part, list(range(1, len(along) + 1))).items():
-                found[layer - 1][rows] = x.transpose(1, 2).flatten(1).float() @ along[layer - 1]
+            for layer, x in self._maps(part, list(along)).items():
+                found[layer][rows] = x.transpose(1, 2).flatten(1).float() @ along[layer]
         return found
 
     @torch.no_grad()

@@ -3,6 +3,8 @@
 Axes are written as letters in order, such as ``ncl`` or ``nlc``: n batch, c channels, l positions, 1 one of length 1.
 """
 
+import operator
+
 from torch import fx, nn
 
 ELEMENTWISE = {  # functions and methods of a map, of maps, and of weights
@@ -11,7 +13,9 @@ ELEMENTWISE = {  # functions and methods of a map, of maps, and of weights
     "mish", "mul", "multiply", "neg", "pow", "reciprocal", "relu", "relu6", "rsqrt", "rsub", "selu", "sigmoid", "silu",
     "sin", "softplus", "softsign", "sqrt", "square", "sub", "subtract", "tanh", "tanhshrink", "true_divide", "truediv",
 }  # fmt: skip
-UNCHANGED = {"contiguous", "clone", "detach"}
+UNCHANGED = {"contiguous", "clone", "detach", "to", "type_as"}
+OVER_AXIS = {"glu": -1, "softmax": None, "log_softmax": None}  # functions along one axis, and which it is by default
+COMPARED = {operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge}
 
 
 def swapped(axes: str, one: int, other: int) -> str:
@@ -21,12 +25,12 @@ def swapped(axes: str, one: int, other: int) -> str:
     return "".join(letters)
 
 
-def squeezed(axes: str, place: int | None = None) -> str:
-    """Return axes without one of length 1; empty where it is another one, or where all would go."""
-    if place is None or axes[place] != "1":
+def squeezed(axes: str, *places: int) -> str:
+    """Return axes without some of length 1; empty where one is another one, or where all would go."""
+    if not places or any(axes[place] != "1" for place in places):
         return ""
-    place %= len(axes)
-    return axes[:place] + axes[place + 1 :]
+    gone = {place % len(axes) for place in places}
+    return "".join(axis for place, axis in enumerate(axes) if place not in gone)
 
 
 def unsqueezed(axes: str, place: int) -> str:
@@ -55,6 +59,35 @@ def numbers_of(node: fx.Node) -> list[int]:
 def bound(node: fx.Node, *names: str) -> dict:
     """Return the arguments of a call by name."""
     return dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+
+
+def of_input(node: object, shape: tuple[int | None, ...]) -> object:
+    """Return what a node of a trace is, where it follows from the axes of the input alone, such as ``x.dim() == 3``.
+
+    Args:
+        node: or a constant.
+        shape: of the input, None where it is not known.
+
+    Raises:
+        LookupError: something else decides it.
+    """
+    if not isinstance(node, fx.Node):
+        return node
+    if node.op == "placeholder":
+        return "input"
+    given = [of_input(one, shape) for one in (*node.args, *node.kwargs.values())]
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    if (given == ["input"] and name in ("dim", "ndimension")) or (given == ["input", "ndim"] and name == "getattr"):
+        return len(shape)
+    if (given == ["input"] and name == "size") or (given == ["input", "shape"] and name == "getattr"):
+        return shape
+    if (name == "size" and given[0] == "input") or (name == "getitem" and given[0] is shape):
+        given = [shape[given[1]]]
+    elif node.target in COMPARED and None not in given and shape not in given:
+        return node.target(*given)
+    if len(given) != 1 or given[0] is None:
+        raise LookupError
+    return given[0]
 
 
 def single(value: int | tuple[int, ...]) -> int:

@@ -6,6 +6,7 @@ in evaluation mode, LayerNorm and linear layers over channels, sums and products
 recurrent layers, attention, means over positions, control flow that depends on values) ends the stack on its branch.
 """
 
+import copy
 import operator
 from dataclasses import dataclass
 
@@ -13,9 +14,21 @@ import torch
 from torch import fx, nn
 
 from utils.stack import Convolution, Layer, Pointwise, Pool, Sliding, Stack, Step
-from utils.stack_nodes import AXES, ELEMENTWISE, UNCHANGED, bare, bound, described, numbers_of, place_of, single
+from utils.stack_nodes import (
+    AXES,
+    ELEMENTWISE,
+    OVER_AXIS,
+    UNCHANGED,
+    bare,
+    bound,
+    described,
+    numbers_of,
+    of_input,
+    place_of,
+    single,
+)  # fmt: skip
 
-MIXING = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d, nn.GLU, nn.MultiheadAttention)  # no activations
+MIXING = (nn.Softmin, nn.Softmax2d, nn.MultiheadAttention)  # no activations
 SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout)  # in evaluation mode
 PADDINGS = (nn.ConstantPad1d, nn.ZeroPad1d, nn.ReflectionPad1d, nn.ReplicationPad1d, nn.CircularPad1d)
 
@@ -50,8 +63,30 @@ class _Root(nn.Module):
         return self.module(X)
 
 
+@dataclass(frozen=True)
+class _Chunks:
+    """A feature map in so many parts, by channels."""
+
+    whole: _Map
+    count: int
+
+
 class _Tracer(fx.Tracer):
-    """Goes into every module whose forward is not torch's own."""
+    """Goes into every module whose forward is not torch's own, and past questions about the axes of the input.
+
+    Args:
+        tracks: of the input (batch, tracks, length).
+    """
+
+    def __init__(self, tracks: int) -> None:
+        super().__init__()
+        self.shape = None, tracks, None
+
+    def to_bool(self, obj: fx.Proxy) -> bool:
+        try:
+            return bool(of_input(obj.node, self.shape))
+        except LookupError:
+            return super().to_bool(obj)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m).forward.__module__.startswith("torch.nn") and not isinstance(m, nn.Sequential)
@@ -68,16 +103,33 @@ def read_stack(module: nn.Module, names: tuple[str, ...] = (), tracks: int = 4) 
     Raises:
         Unreadable: a convolution that is to be interpreted cannot be read, or there is none.
     """
-    root, tracer = _Root(module), _Tracer()
-    stopped = ""
+    _compute_weights(module)
+    traced, tracer, stopped = _Root(copied(module)), _Tracer(tracks), ""
     try:
-        tracer.trace(root)
+        tracer.trace(traced)
     except Exception as error:  # noqa: BLE001 the code is the user's: what was recorded before is read
         stopped = f"{type(error).__name__}: {error}"
-    reader = _Reader(root)
+    reader = _Reader(_Root(module), traced)
     for node in tracer.graph.nodes:
         reader.read(node)
     return _chosen(reader, module, names, tracks, stopped)
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """Return a copy to try a network with: what ``forward`` keeps for later calls stays out of the network itself."""
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # noqa: BLE001 the code is the user's: some modules cannot be copied
+        return module
+
+
+def _compute_weights(module: nn.Module) -> None:
+    """Compute the weights that torch's own hooks compute before each call (weight_norm, spectral_norm, prune)."""
+    with torch.no_grad():
+        for one in module.modules():
+            for hook in one._forward_pre_hooks.values():
+                if type(hook).__module__.startswith("torch.nn.utils."):
+                    hook(one, ())
 
 
 def _chosen(reader: "_Reader", module: nn.Module, names: tuple[str, ...], tracks: int, stopped: str) -> Stack:
@@ -89,7 +141,10 @@ def _chosen(reader: "_Reader", module: nn.Module, names: tuple[str, ...], tracks
         seen = next(iter(reader.foreign.values()), "") or next(iter(reader.ends), "")
         reason = behind or (f"the input goes into {seen}, which cannot be read" if seen else "forward calls no Conv1d")
         raise Unreadable(f"holds no convolution (Conv1d) that can be read: {reason}")
-    for name in names or convolutions:
+    again = next((name for name in names if names.count(name) > 1), "")
+    if again:
+        raise Unreadable(f"'{again}' is named twice under layers")
+    for name in names or dict.fromkeys([*convolutions, *reader.foreign]):
         reason = reader.foreign.get(name, behind if name in convolutions else "")
         if name not in found and reason:
             readable = ", ".join(found)
@@ -104,6 +159,10 @@ def _chosen(reader: "_Reader", module: nn.Module, names: tuple[str, ...], tracks
 class _Reader:
     """Turns the nodes of a trace into steps.
 
+    Args:
+        root: calls the network, whose modules and weights are read.
+        traced: the copy of it that was traced, which holds the constants of the trace.
+
     Attributes:
         steps: so far.
         layers: convolutions so far, in order of execution.
@@ -111,14 +170,14 @@ class _Reader:
         ends: what the stack ends at.
     """
 
-    def __init__(self, root: nn.Module) -> None:
-        self.root = root
+    def __init__(self, root: nn.Module, traced: nn.Module) -> None:
+        self.root, self.traced = root, traced
         self.steps: list[Step] = []
         self.layers: list[Layer] = []
         self.foreign: dict[str, str] = {}
         self.ends: list[str] = []
         self._jumps = [1]
-        self._known: dict[fx.Node, _Map | _Foreign | torch.Tensor | None] = {}
+        self._known: dict[fx.Node, _Map | _Foreign | torch.Tensor | float | tuple | None] = {}
 
     def read(self, node: fx.Node) -> None:
         """Take in the next node."""
@@ -127,38 +186,58 @@ class _Reader:
         if node.op == "placeholder":
             self._known[node] = _Map(0)
         elif node.op == "get_attr":
-            self._known[node] = operator.attrgetter(node.target)(self.root)
+            self._known[node] = self._attribute(node.target)
         else:
             self._known[node] = self._called(node)
 
-    def _called(self, node: fx.Node) -> "_Map | _Foreign | torch.Tensor | None":
-        """Return what a call gives; None for what is no tensor, such as a length."""
+    def _attribute(self, name: str) -> object:
+        """Return a weight, or a constant of the trace."""
+        find = operator.attrgetter(name)
+        try:
+            return find(self.root)
+        except AttributeError:
+            return find(self.traced)
+
+    def _called(self, node: fx.Node) -> "_Map | _Foreign | torch.Tensor | float | tuple | None":
+        """Return what a call gives: a constant where it is of weights alone; None for what depends on lengths."""
         given = [self._known.get(one) for one in node.all_input_nodes]
         foreign = next((one for one in given if isinstance(one, _Foreign)), None)
         module = self.root.get_submodule(node.target) if node.op == "call_module" else None
         if foreign:
             if isinstance(module, nn.Conv1d) or getattr(node.target, "__name__", "") == "conv1d":
-                self.foreign[bare(node.target) if module is not None else place_of(node)] = foreign.what
+                self.foreign[bare(node.target) if module is not None else place_of(node) or "conv1d"] = foreign.what
             return foreign
+        chunks = next((one for one in given if isinstance(one, _Chunks)), None)
+        if chunks and node.target is operator.getitem:
+            place, axis = node.args[1], chunks.whole.axes.index("c")
+            return self._point(lambda x: x.chunk(chunks.count, axis)[place], [chunks.whole])
         maps = [one for one in given if isinstance(one, _Map)]
         if not maps:
-            constant = node.op != "call_module" and all(isinstance(one, torch.Tensor) for one in given)
-            return self._folded(node) if constant and given else None
-        found = self._module(node, module, maps[0]) if module is not None else self._function(node, maps)
+            constant = node.op != "call_module" and given and all(one is not None for one in given)
+            return self._folded(node) if constant else None
+        try:
+            found = self._module(node, module, maps[0]) if module is not None else self._function(node, maps)
+        except (TypeError, ValueError, LookupError, AttributeError):  # arguments that no call here is known to have
+            found = None
         if found is None:
             found = _Foreign(described(node, module))
             self.ends.append(found.what)
             if isinstance(module, nn.Conv1d):
                 self.foreign[bare(node.target)] = f"its input ({maps[0].axes})"
+            elif getattr(node.target, "__name__", "") == "conv1d":  # in the forward of a convolution of the user's
+                self.foreign[place_of(node) or "conv1d"] = found.what
         return found
 
-    def _folded(self, node: fx.Node) -> torch.Tensor | None:
-        """Return what a function makes of weights alone, such as a normalised weight."""
+    def _folded(self, node: fx.Node) -> torch.Tensor | float | tuple | None:
+        """Return what a function makes of weights alone, such as a normalised weight or the size of one."""
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), self._known.get)
-        function = node.target if node.op == "call_function" else getattr(torch.Tensor, node.target)
-        with torch.no_grad():
-            found = function(*args, **kwargs)
-        return found if isinstance(found, torch.Tensor) else None
+        try:
+            function = node.target if node.op == "call_function" else getattr(torch.Tensor, node.target)
+            with torch.no_grad():
+                found = function(*args, **kwargs)
+        except Exception:  # noqa: BLE001 the code is the user's
+            return None
+        return found if isinstance(found, torch.Tensor | int | float | tuple) else None
 
     # -- steps --------------------------------------------------------------------------------------------------
 
@@ -185,10 +264,9 @@ class _Reader:
 
     def _convolve(self, name: str, source: _Map, weight: torch.Tensor, more: dict) -> _Map | None:
         width, dilation, padding = weight.shape[2], single(more["dilation"]), more["padding"]
-        if padding == "same":
-            padding = dilation * (width - 1) // 2
-        padding = 0 if padding == "valid" else single(padding)
-        given = {"weight": weight, "bias": more["bias"], "groups": more["groups"]}
+        both = dilation * (width - 1) if padding == "same" else 0 if padding == "valid" else 2 * single(padding)
+        padding = both // 2
+        given = {"weight": weight, "bias": more["bias"], "groups": more["groups"], "behind": both - padding}
         new = self._slide(Convolution(width, single(more["stride"]), padding, dilation, **given), source)
         if new:
             again = sum(layer.name.partition(" (")[0] == name for layer in self.layers)
@@ -207,13 +285,15 @@ class _Reader:
         if isinstance(module, nn.MaxPool1d | nn.AvgPool1d):
             return self._pool(source, isinstance(module, nn.AvgPool1d), vars(module))
         if isinstance(module, PADDINGS):
-            return self._slide(Sliding(padding=module.padding[0]), source)
+            return self._slide(Sliding(padding=module.padding[0], behind=module.padding[1]), source)
         if isinstance(module, nn.BatchNorm1d):
             fine = source.axes == "ncl" and module.running_mean is not None
         elif isinstance(module, nn.LayerNorm):
             fine = source.axes[-1] == "c" and len(module.normalized_shape) == 1
         elif isinstance(module, nn.Linear):
             fine = source.axes[-1] == "c"
+        elif isinstance(module, nn.GLU | nn.Softmax | nn.LogSoftmax):
+            fine = module.dim is not None and source.axes[module.dim] == "c"
         elif isinstance(module, nn.PReLU):
             fine = module.num_parameters == 1 or source.axes[1] == "c"
         else:
@@ -226,9 +306,8 @@ class _Reader:
             return None
         width, stride = single(given["kernel_size"]), given.get("stride")
         stride = single(stride) if stride not in (None, ()) else width
-        return self._slide(
-            Pool(width, stride, single(given.get("padding", 0)), single(given.get("dilation", 1)), mean), source
-        )
+        padding, dilation = single(given.get("padding", 0)), single(given.get("dilation", 1))
+        return self._slide(Pool(width, stride, padding, dilation, padding, mean), source)
 
     # -- functions ----------------------------------------------------------------------------------------------
 
@@ -250,11 +329,17 @@ class _Reader:
         if name == "layer_norm":
             fine = source.axes[-1] == "c" and len(bound(node, "input", "shape")["shape"]) == 1
             return self._elementwise(node, maps) if fine else None
+        if name in OVER_AXIS:
+            dim = bound(node, "input", "dim").get("dim", OVER_AXIS[name])
+            return self._elementwise(node, maps) if dim is not None and source.axes[dim] == "c" else None
+        if name == "chunk":
+            given = bound(node, "input", "chunks", "dim")
+            return _Chunks(source, given["chunks"]) if source.axes[given.get("dim", 0)] == "c" else None
         if name in AXES:
             axes = AXES[name](source.axes, *numbers_of(node))
             return _Map(source.number, axes) if axes else None
         if name == "getitem":
-            return self._crop(source, node.args[1])
+            return self._indexed(source, node.args[1])
         reads = {"dropout": self._dropout, "pad": self._padded, "conv1d": self._conv1d, "max_pool1d": self._pooled,
                  "avg_pool1d": self._pooled}  # fmt: skip
         return reads[name](node, source) if name in reads else None
@@ -265,13 +350,15 @@ class _Reader:
         weights = {one: self._known[one] for one in node.all_input_nodes if one not in nodes}
         axes = maps[0].axes
         for weight in weights.values():
-            if not isinstance(weight, torch.Tensor) or any(
-                size > 1 for size, axis in zip(weight.shape[::-1], axes[::-1], strict=False) if axis != "c"
+            if not isinstance(weight, torch.Tensor | int | float) or any(
+                size > 1
+                for size, axis in zip(getattr(weight, "shape", ())[::-1], axes[::-1], strict=False)
+                if axis != "c"
             ):
                 return None
 
         def function(*given: torch.Tensor) -> torch.Tensor:
-            known = {one: weight.to(given[0]) for one, weight in weights.items()}
+            known = {one: _beside(weight, given[0]) for one, weight in weights.items()}
             known |= dict(zip(nodes, given, strict=True))
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), known.__getitem__)
             return getattr(args[0], node.target)(*args[1:], **kwargs) if named else node.target(*args, **kwargs)
@@ -279,16 +366,29 @@ class _Reader:
         named = node.op == "call_method"
         return self._point(function, maps, in_place)
 
-    def _crop(self, source: _Map, index: object) -> _Map | None:
-        """Add a slice along the sequence, such as ``x[:, :, 2:-2]`` or ``x[..., 2:-2]``."""
+    def _indexed(self, source: _Map, index: object) -> _Map | None:
+        """Add a slice along the channels, along the sequence, such as ``x[:, :, 2:-2]`` or ``x[..., 2:-2]``, or both.
+
+        One that ends at a place of its own, such as ``x[:, :, :100]``, reads no more than that of any sequence, which
+        no window by itself can tell: it ends the stack.
+        """
         index = index if isinstance(index, tuple) else (index,)
-        *others, last = index
-        whole = len(index) == 3 or others == [...]
-        if not whole or any(one not in (slice(None), ...) for one in others) or not isinstance(last, slice):
+        if len(index) == 2 and index[0] is ...:
+            index = slice(None), slice(None), index[1]
+        if source.axes != "ncl" or len(index) > 3 or not all(isinstance(one, slice) for one in index):
             return None
-        start = last.start or 0
-        fine = isinstance(start, int) and start >= 0 and isinstance(last.stop, int | None) and last.step in (None, 1)
-        return self._slide(Sliding(padding=-start), source) if fine else None
+        batch, channels, places = [*index, slice(None), slice(None)][:3]
+        ends = [channels.start, channels.stop, channels.step, places.start, places.stop]
+        if batch != slice(None) or not all(isinstance(one, int | None) for one in ends) or places.step not in (None, 1):
+            return None
+        start = places.start or 0
+        if start < 0 or (places.stop is not None and places.stop >= 0):
+            return None
+        if channels != slice(None):
+            source = self._point(lambda x: x[:, channels], [source])
+        if places == slice(None):
+            return source
+        return self._slide(Sliding(padding=-start, behind=places.stop or 0), source)
 
     def _dropout(self, node: fx.Node, source: _Map) -> _Map | None:
         return None if bound(node, "input", "p", "training").get("training", True) else source
@@ -296,7 +396,7 @@ class _Reader:
     def _padded(self, node: fx.Node, source: _Map) -> _Map | None:
         pad = bound(node, "input", "pad")["pad"]
         fine = len(pad) == 2 and all(isinstance(one, int) for one in pad)
-        return self._slide(Sliding(padding=pad[0]), source) if fine else None
+        return self._slide(Sliding(padding=pad[0], behind=pad[1]), source) if fine else None
 
     def _conv1d(self, node: fx.Node, source: _Map) -> _Map | None:
         given = bound(node, "input", "weight", "bias", "stride", "padding", "dilation", "groups")
@@ -310,3 +410,8 @@ class _Reader:
         mean = node.target.__name__ == "avg_pool1d"
         last = ("ceil_mode",) if mean else ("dilation", "ceil_mode", "return_indices")
         return self._pool(source, mean, bound(node, "input", "kernel_size", "stride", "padding", *last))
+
+
+def _beside(weight: torch.Tensor | float, x: torch.Tensor) -> torch.Tensor | float:
+    """Return a weight of the type and on the device of a map; a number stays one."""
+    return weight.to(x) if isinstance(weight, torch.Tensor) else weight

@@ -4,6 +4,7 @@ Messages of random length (mean a third of 12,288 nt, as human ones) in batches 
 times, median of five paired runs, and the largest difference of the predictions.
 """
 
+import argparse
 import statistics
 import time
 
@@ -17,6 +18,7 @@ FULL, BATCH, RUNS = 12_288, 16, 5
 
 def main() -> None:
     """Command line."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.manual_seed(0)
     lengths = (torch.rand(64) ** 2 * FULL).long().clamp(min=200).sort().values
     X = torch.zeros(len(lengths), 6, FULL)

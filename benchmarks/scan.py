@@ -9,8 +9,8 @@ computed, so both what is computed and what the network asks for is given. data:
 the yeast and human messages (data/yeast_cds_3utr.h5, data/human_3utr_pc1.h5), of reading and of scanning them.
 """
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -103,11 +103,16 @@ def data(network: WindowNetwork) -> None:
 
 def main() -> None:
     """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help="windows, rate, data (default: all)")
+    parts = parser.parse_args().parts or ("windows", "rate", "data")
+    if unknown := set(parts) - {"windows", "rate", "data"}:
+        parser.error(f"'{unknown.pop()}' is not one of windows, rate, data")
     torch.manual_seed(0)
     network = WindowNetwork(Predictor(6, 6).eval())
     bases = np.random.default_rng(0).integers(0, 4, (MESSAGES, LENGTH)).astype(np.uint8)
     scan_messages(network, bases, [LAYER])
-    for name in sys.argv[1:] or ("windows", "rate", "data"):
+    for name in parts:
         if name == "windows":
             windows(network, bases)
         elif name == "rate":

@@ -49,7 +49,7 @@ def read_mrl(settings: MrlSettings) -> Messages:
     validation, the rest for training. UTRs end at the end of the input, so that the distance to the start codon stays.
     ``without_aug`` takes the rows with an AUG out after the split, so that no row changes sides.
     """
-    (path,) = root_files(settings.source)
+    (path,) = root_files(settings.source, "source")
     table = read_table(path, ["utr"], ["rl"], optional=("total_reads",))
     row = np.arange(len(table))
     known = with_label(table, table["rl"], path)
@@ -95,7 +95,7 @@ def read_yeast(settings: YeastSettings) -> Messages:
     ``chan``: log of the minutes of Chan et al. (2018, doi:10.7554/eLife.32536); ``presnyak``: those of Presnyak et al.
     (2015, doi:10.1016/j.cell.2015.02.029); ``mean``: of the two z-scored logs, or the one measured.
     """
-    (path,) = root_files(settings.source)
+    (path,) = root_files(settings.source, "source")
     table = read_table(path, ["gene_id", "cds", "utr3"], ["hl_presnyak_min", "hl_chan_min"])
     half_lives = table[["hl_presnyak_min", "hl_chan_min"]]
     logs = np.log(half_lives.where(half_lives > 0))
@@ -113,7 +113,7 @@ def read_yeast(settings: YeastSettings) -> Messages:
 
 def read_human_3utr(settings: TableSettings) -> Messages:
     """Human 3' UTRs with the consensus half-life (first principal component over 39 data sets)."""
-    (path,) = root_files(settings.source)
+    (path,) = root_files(settings.source, "source")
     table = read_table(path, ["ensembl_gene_id", "utr3"], ["half_life_pc1"])
     table = table[with_label(table, table["half_life_pc1"], path)]
     known = table["utr3"].str.slice(0, settings.max_length).str.contains("[ACGTU]", case=False)
@@ -129,7 +129,7 @@ def read_human_3utr(settings: TableSettings) -> Messages:
 
 def read_mpra(settings: TableSettings) -> Messages:
     """Reporter fragments with the stability of the mRNA in Jurkat cells (ratio after and before the stop)."""
-    (path,) = root_files(settings.source)
+    (path,) = root_files(settings.source, "source")
     table = read_table(path, ["seq"], ["stability_jurkat"])
     keep = with_label(table, table["stability_jurkat"].where(table["stability_jurkat"] > 0), path)
     table, ids = table[keep], [f"row{row}" for row in np.flatnonzero(keep)]

@@ -184,7 +184,7 @@ def cluster_table(motifs: list[Motif], sources: list[str], links: csr_array) -> 
 
 def run(settings: MotifDatabaseSettings, overwrite: bool = False) -> None:
     """Merge, compare, cluster and write, unless that is done already."""
-    paths = root_files(settings.sources)
+    paths = root_files(settings.sources, "sources")
     names = [settings.sources] if isinstance(settings.sources, str) else list(settings.sources)
     if not paths:
         raise InputError("key 'sources': no file is named; give one MEME file or several")

@@ -131,7 +131,7 @@ def motif_matrix(settings: MotifSettings, rng: np.random.Generator) -> np.ndarra
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
     else:
-        (path,) = root_files(settings.meme)
+        (path,) = root_files(settings.meme, "meme")
         found = {motif.name: motif.ppm for motif in read_meme(path)}
         if settings.name not in found:
             near = difflib.get_close_matches(settings.name, found, n=1, cutoff=0.0)[0]

@@ -197,9 +197,9 @@ def warn_of_leaks(codes: np.ndarray, gene: list[str] | None, split: np.ndarray, 
 
 def _find_transcripts(settings: TranscriptSettings, table: pd.DataFrame, path: Path) -> dict[str, Transcript]:
     """Return the transcripts of the table's rows that are in the files, by id."""
-    (source,) = root_files(settings.source)
+    (source,) = root_files(settings.source, "source")
     if settings.gtf:
-        return read_genome(source, root_files(settings.gtf)[0], set(table["id"]))
+        return read_genome(source, root_files(settings.gtf, "gtf")[0], set(table["id"]))
     texts = {name: letters.decode("latin-1") for name, letters in read_fasta(source, set(table["id"]))}
     cells = {key: table.get(key, pd.Series("", table.index)) for key in ("cds_start", "cds_end", "exon_ends")}
     rows = zip(table["id"], *cells.values(), strict=True)
@@ -213,7 +213,8 @@ def read_transcripts(settings: TranscriptSettings) -> Messages:
     Without a split or fold in the table the split is drawn later: transcripts of one gene, and those nearly the same,
     stay together.
     """
-    files = root_files([settings.source, settings.table, *filter(None, [settings.gtf])])
+    named = {"source": settings.source, "table": settings.table, "gtf": settings.gtf}
+    files = [root_files(path, key)[0] for key, path in named.items() if path]
     path = files[1]
     table = _read_columns(settings, path)
     twice = table["id"].duplicated()

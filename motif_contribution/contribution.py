@@ -165,6 +165,8 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
         tasks = neurons[["task", "neuron"]].itertuples(index=False)
         candidates = [neuron_motifs(folder / f"{task}.h5", network, int(layer), neuron) for task, neuron in tasks]
         motifs += fired_motifs(work, scans[int(layer)], candidates)
+    if motifs and not any(folder.glob("*.h5")):
+        logger.warning("%s: no motifs, so none is shown; run motif_discovery, or correct key 'motifs'", shown(folder))
     alphabet = work.checkpoint.model.alphabet
     motifs = [replace(one, word=spelled(one.word, alphabet)) for one in motifs]
     wide["motif"], wide["segment"] = [one.word for one in motifs], [one.segment for one in motifs]

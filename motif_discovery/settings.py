@@ -243,7 +243,7 @@ class Discovery:
     @cached_property
     def database_paths(self) -> list[Path]:
         """The motif databases."""
-        return root_files(self.settings.motif_database)
+        return root_files(self.settings.motif_database, "motif_database")
 
     @cached_property
     def database(self) -> list[Motif]:

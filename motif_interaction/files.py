@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from motif_interaction.pairs import Pair
+from motif_interaction.pairs import Pair, StageMissing
 from utils.config import NOT_YAML
 from utils.interpretation_settings import Interpretation
 from utils.runtime import InputError, fingerprint, shown, write_text
@@ -83,14 +83,15 @@ def read_fragments(work: Interpretation, layer: int, neuron: int) -> dict[int, i
     """Read the fragments of a neuron: row of the message in train + valid + test -> 0-based start.
 
     Raises:
-        InputError: missing, made with other settings, or not such a file.
+        StageMissing: there are none, or they were made with other settings.
+        InputError: not such a file.
     """
     path = fragment_path(work, layer, neuron)
-    again = f"run bash motif_interaction/script/run_fragment_location.sh {layer} CONFIG"
+    again = f"run bash motif_interaction/script/run_fragment_location.sh {layer} CONFIG, with the same key=value if any"
     if not path.is_file():
-        raise InputError(f"{shown(path)}: no fragments yet; {again}")
+        raise StageMissing(f"{shown(path)}: no fragments yet; {again}")
     if stored_key(path) != fragment_key(work, layer):
-        raise InputError(f"{shown(path)}: made with other settings, another checkpoint or data set; {again}")
+        raise StageMissing(f"{shown(path)}: made with other settings, another checkpoint or data set; {again}")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         fragments = {int(name.removeprefix("Seq").rpartition("_")[0]): int(start) for name, start in content.items()}

@@ -28,7 +28,7 @@ from motif_interaction.files import (
 )
 from motif_interaction.fragments import command_parser
 from motif_interaction.mutagenesis import CONTROLS, PREDICTIONS, measure, per_sequence, without_annotation
-from motif_interaction.pairs import Pair, derive_pairs, read_labels
+from motif_interaction.pairs import Pair, StageMissing, derive_pairs, read_labels
 from motif_interaction.plots import plot_map, plot_pair
 from motif_interaction.statistics import Measured, is_called, pair_statistics
 from motif_interaction.words import Places, find_pairs
@@ -60,6 +60,15 @@ class Layer:
         self.work, self.layer = work, layer
         self.model = work.checkpoint.model
         self.receptive_field = self.model.receptive_field(layer)
+        self.database_paths = root_files(work.settings.motif_database, "motif_database")
+        labels, by_default = work.settings.labels, InteractionSettings.model_fields["labels"].default
+        if labels != by_default and not any(one.is_dir() for one in self.label_folders):
+            raise InputError(f"key 'labels': {labels}: no such folder, neither in motif_interaction nor from the root")
+
+    @property
+    def label_folders(self) -> list[Path]:
+        """Where label files are looked for: in the stage folder, then from the root."""
+        return [HERE / self.work.settings.labels, root_path(self.work.settings.labels)]
 
     @cached_property
     def messages(self) -> Split:
@@ -69,14 +78,13 @@ class Layer:
     @cached_property
     def database(self) -> list[DatabaseMotif]:
         """The motifs that name words of a label file."""
-        paths = self.work.settings.motif_database
-        return read_meme(root_files(paths)) if paths else []
+        return read_meme(self.database_paths) if self.database_paths else []
 
     def label_path(self, neuron: int) -> Path:
         """Where a person's pairs of a neuron lie: from the root, or from the stage folder."""
-        name = Path(self.work.settings.labels) / self.work.name / f"{neuron_name(self.layer, neuron)}.yaml"
-        in_stage = HERE / name
-        return in_stage if in_stage.is_file() else root_path(name)
+        name = Path(self.work.name) / f"{neuron_name(self.layer, neuron)}.yaml"
+        in_stage, from_root = (folder / name for folder in self.label_folders)
+        return in_stage if in_stage.is_file() else from_root
 
     def pairs(self, neuron: int) -> list[Pair]:
         """Return the pairs of a neuron.
@@ -125,8 +133,8 @@ class Layer:
         )
         if not len(found):
             raise InputError(
-                f"none of {len(row)} fragments holds both motifs without overlap; lower fragment_threshold, or write "
-                "wider words in a label file"
+                f"none of {len(row)} fragments holds both motifs without overlap; lower fragment_threshold (of "
+                "run_fragment_location.sh too), or write wider words in a label file"
             )
         return found
 
@@ -165,14 +173,22 @@ class Layer:
 
 
 def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -> dict[int, list[Measured]]:
-    """Return the measured pairs of neurons (counted from 1); what was finished before is read."""
+    """Return the measured pairs of neurons (counted from 1); what was finished before is read.
+
+    Raises:
+        StageMissing: for every one of them; what is there already is left as it is.
+    """
     work: list[tuple[int, Pair | None, str]] = []
+    missing: list[StageMissing] = []
     for neuron in neurons:
         try:
             read_fragments(layer.work, layer.layer, neuron)
             work += [(neuron, pair, "") for pair in layer.pairs(neuron)]
         except InputError as error:
             work.append((neuron, None, str(error)))
+            missing += [error] if isinstance(error, StageMissing) else []
+    if len(missing) == len(neurons):
+        raise missing[0]
     found: dict[int, list[Measured]] = {neuron: [] for neuron in neurons}
     bar = progress_bar(work, desc=f"conv{layer.layer}: pairs")
     for neuron, pair, note in bar:
@@ -191,7 +207,9 @@ def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measu
         if neuron not in neurons:
             try:
                 done = [layer.finished(neuron, pair) for pair in layer.pairs(neuron)]
-            except InputError:
+            except InputError as error:
+                if (HERE / "results" / "scramble_res" / layer.work.name / neuron_name(layer.layer, neuron)).is_dir():
+                    logger.warning("conv%d_neuron%d is left out of the table: %s", layer.layer, neuron, error)
                 continue
             found[neuron] = [one for one in done if one]
     return found

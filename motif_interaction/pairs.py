@@ -28,6 +28,10 @@ MOST_LETTERS = 240  # of the words of a pair, which name its folder
 MOST_PAIRS = 8  # derived from one neuron: those of the most sequences
 
 
+class StageMissing(InputError):
+    """An earlier stage has not been run for a neuron, or not with these settings."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two motifs that may act together.
@@ -136,10 +140,13 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
         q_threshold: of a match that names a segment.
 
     Raises:
-        InputError: no motifs yet, damaged, the neuron never fires, or no part has two segments that say enough.
+        StageMissing: no motifs yet.
+        InputError: damaged motifs, the neuron never fires, or no part has two segments that say enough.
     """
     if not motifs.is_file():
-        raise InputError(f"{shown(motifs)}: no motifs of this neuron; run motif_discovery, or write a label file")
+        raise StageMissing(
+            f"{shown(motifs)}: no motifs of this neuron; run motif_discovery, correct key 'motifs', or write labels"
+        )
     try:
         found = read_parts(motifs, ("path", "pfm", "size", "maximum"))
     except Damaged as error:

@@ -3,7 +3,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/../utils/wrapper.sh"
-usage "$#" 1 "bash run_training.sh CONFIG [--overwrite] [key=value ...]"
+usage 1 "bash run_training.sh CONFIG [--overwrite] [key=value ...]" "$@"
 config="$(file_path "$1")"
 "$PYTHON" -m mrl.train --config "$config" "${@:2}"
 overrides=()

@@ -137,8 +137,22 @@ def test_a_missing_file_is_named(tmp_path, one_line):
         load_model_settings("no_such_model")
     assert "configs/models/no_such_model.yaml" in one_line(raised)
     with pytest.raises(InputError) as raised:
-        root_files(["nothing.csv"])
-    assert "nothing.csv" in one_line(raised)
+        root_files(["nothing.csv"], "source")
+    assert "key 'source': nothing.csv: no such file" in one_line(raised)
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        ("data/downloads/some_table.csv.gz", "bash generate_dataset/download.sh some_table.csv.gz"),
+        ("data/simulated_77.meme", "generate_dataset.simulate --config configs/simulated.yaml"),
+        ("data/no_such.meme", "generate_dataset.motif_database --config configs/datasets/motif_databases.yaml"),
+    ],
+)
+def test_a_file_that_a_command_makes_is_named_with_it(path, remedy, one_line):
+    with pytest.raises(InputError) as raised:
+        root_files(path, "motif_database")
+    assert remedy in one_line(raised)
 
 
 def test_a_config_is_found_by_name_and_by_path(tmp_path, monkeypatch):

@@ -235,6 +235,35 @@ def test_runs_over_parts_of_a_layer_give_the_whole_table(finished):
     pd.testing.assert_frame_equal(kept[["motif_a", "n", "eps", "p_eps"]], expected[["motif_a", "n", "eps", "p_eps"]])
 
 
+@pytest.mark.parametrize("override", ["fragment_threshold=0.8", "fragment_choice=first"])
+def test_a_missing_stage_leaves_the_table_as_it_is(finished, stage, one_line, override):
+    """Trap 27: another threshold than that of the fragments made an empty table in place of the good one."""
+    path = files.stats_path(finished[0], LAYER)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"made with other settings.*run_fragment_location.sh") as raised:
+        interaction.run(stage(override), LAYER, 0, 8)
+    one_line(raised)
+    assert path.read_bytes() == before
+
+
+def test_motifs_of_a_folder_that_is_not_there_leave_the_table_as_it_is(finished, stage, folder, one_line):
+    path = files.stats_path(finished[0], LAYER)
+    before = path.read_bytes()
+    (folder / "no_labels").mkdir()
+    work = stage("motifs=motif_discovery/motif", f"labels={folder / 'no_labels'}")
+    with pytest.raises(InputError, match="correct key 'motifs'") as raised:
+        interaction.run(work, LAYER, 0, 8)
+    one_line(raised)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("key", ["labels", "motif_database"])
+def test_paths_of_the_config_are_looked_at_before_anything_is_done(stage, one_line, key):
+    with pytest.raises(InputError, match=f"key '{key}': nothing_of_the_kind") as raised:
+        interaction.run(stage(f"{key}=nothing_of_the_kind"), LAYER, 0, 8)
+    one_line(raised)
+
+
 def test_wrong_ranges_are_one_line(stage, one_line):
     for first, last in ((0, 9), (3, 3), (-1, 2)):
         with pytest.raises(InputError) as raised:

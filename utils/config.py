@@ -218,10 +218,18 @@ def _explain(problem: dict, schema: type[pydantic.BaseModel]) -> str:
             found = (kind for kind in inner if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel))
             schema = next(found, schema)
         known = list(schema.model_fields)
-        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
-        return f"unknown key '{key}'; the nearest known one is '{near[0]}' (known: {', '.join(known)})"
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        said = f"the nearest known one is '{near[0]}'" if near else "is it the config of another stage?"
+        return f"unknown key '{key}'; {said} (known: {', '.join(known)})"
     if problem["type"] == "missing":
-        return f"key '{key}' is missing"
+        return f"key '{key}' is missing; is it the config of another stage?"
+    what = getattr(schema.model_fields.get(key), "description", None)
+    if problem["type"] == "string_pattern_mismatch":
+        suffix = re.search(r"\\(\.\w+)\$$", problem["ctx"]["pattern"])
+        form = f"a file name that ends with {suffix[1]}" if suffix else what or problem["ctx"]["pattern"]
+        return f"key '{key}' must be {form} (got {reprlib.repr(problem['input'])})"
+    if problem["type"] == "string_type" and what:
+        return f"key '{key}' must be text: {what} (got {reprlib.repr(problem['input'])})"
     reason = problem["msg"].removeprefix("Value error, ")
     return f"key '{key}': {reason[0].lower()}{reason[1:]} (got {reprlib.repr(problem['input'])})"
 
@@ -235,7 +243,8 @@ def find_config(path: str | Path, below: str = "") -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
-    raise InputError(f"{path}: no such config file (looked for {', '.join(shown(c) for c in candidates)})")
+    looked = ", ".join(dict.fromkeys(shown(one) for one in candidates))
+    raise InputError(f"{path}: no such {below.removesuffix('s')} config file (looked for {looked})".replace("  ", " "))
 
 
 def load_model_settings(name: str | Path) -> ModelSettings | OwnModelSettings:
@@ -319,8 +328,8 @@ def settings_parser(doc: str | None, *schemas: type[pydantic.BaseModel]) -> argp
     return parser
 
 
-def root_files(paths: str | Sequence[str]) -> list[Path]:
-    """Return the files that a config names, one or several.
+def root_files(paths: str | Sequence[str], key: str) -> list[Path]:
+    """Return the files that a key of a config names, one or several.
 
     Raises:
         InputError: one is not there.
@@ -328,5 +337,16 @@ def root_files(paths: str | Sequence[str]) -> list[Path]:
     found = [root_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
     for path in found:
         if not path.is_file():
-            raise InputError(f"{shown(path)}: no such file")
+            raise InputError(f"key '{key}': {shown(path)}: no such file; {_remedy(path)}")
     return found
+
+
+def _remedy(path: Path) -> str:
+    """Return what makes a file that is not there, as far as its path tells."""
+    if path.parent == ROOT / "data" / "downloads":
+        return f"get it with bash generate_dataset/download.sh {path.name}"
+    if path.parent == ROOT / "data" and path.name.startswith("simulated"):
+        return "make it with python -m generate_dataset.simulate --config configs/simulated.yaml"
+    if path.parent == ROOT / "data" and path.suffix == ".meme":
+        return "make it with python -m generate_dataset.motif_database --config configs/datasets/motif_databases.yaml"
+    return "correct the path"

@@ -1,6 +1,9 @@
 """Comparison of motifs with a database as MEME's Tomtom does it (Gupta et al. 2007, doi:10.1186/gb-2007-8-2-r24)."""
 
+import logging
+import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,9 @@ from scipy.stats import false_discovery_control
 from utils.motif import Motif, consensus
 from utils.runtime import InputError, shown
 from utils.sequence import decode
+
+logger = logging.getLogger(__name__)
+FEW = 25  # motifs of a database, below which its p-values depend on which they are (memelite says so)
 
 COLUMNS = [
     "Query_ID", "Target_ID", "Optimal_offset", "p-value", "E-value", "q-value",
@@ -57,6 +63,8 @@ def tomtom(
     query_ppms, target_ppms = [[with_pseudocount(motif) for motif in motifs] for motifs in (queries, targets)]
     if both_strands:
         known, target_ppms = known + reverse_complements(known), target_ppms + reverse_complements(target_ppms)
+    if len(targets) < FEW:
+        _warn_of_few(len(targets))
     p, offset, overlap = _compare(query_ppms, target_ppms, n_jobs)
     # At the end of its scale of scores memelite's table can fail: p is then far too small, down to 0. A scale of
     # another length fails elsewhere, so queries on which the two disagree are compared again on a fine scale.
@@ -106,6 +114,12 @@ def reverse_complements(ppms: list[np.ndarray]) -> list[np.ndarray]:
     return [np.ascontiguousarray(ppm[::-1, ::-1]) for ppm in ppms]
 
 
+@cache
+def _warn_of_few(targets: int) -> None:
+    """Say once that a database is small."""
+    logger.warning("the database has %d motifs: p-values of fewer than %d depend much on which they are", targets, FEW)
+
+
 def _compare(
     queries: list[np.ndarray], targets: list[np.ndarray], n_jobs: int, n_score_bins: int = 100
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -114,9 +128,11 @@ def _compare(
 
     threads = torch.get_num_threads()  # numba sets the number that torch uses too
     try:
-        p, _, offset, overlap, _ = compare(
-            queries, targets, n_target_bins=None, n_score_bins=n_score_bins, reverse_complement=False, n_jobs=n_jobs
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of few targets: says _warn_of_few
+            p, _, offset, overlap, _ = compare(
+                queries, targets, n_target_bins=None, n_score_bins=n_score_bins, reverse_complement=False, n_jobs=n_jobs
+            )
     finally:
         torch.set_num_threads(threads)
     return p.astype(np.float64), offset, overlap

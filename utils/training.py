@@ -259,7 +259,7 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
     dataset = root_path(model_settings.dataset)
     train, valid = read_split(dataset, "train"), read_split(dataset, "valid")
     data_sha256 = file_sha256(dataset)
-    start = file_sha256(root_files(settings.pretrained)[0]) if settings.pretrained else ""
+    start = file_sha256(root_files(settings.pretrained, "pretrained")[0]) if settings.pretrained else ""
     network = model_settings.network.model_dump()
     deciding = settings.model_dump(exclude={"device", "checkpoint"})
     run = fingerprint(settings=deciding, network=network, data=data_sha256, pretrained=start)

@@ -26,10 +26,17 @@ file_path() {
     return 2
 }
 
-# usage COUNT WANTED TEXT: stop with the usage when fewer arguments came than are wanted, or help is asked for.
+# usage WANTED TEXT ARGUMENTS: stop with the usage when fewer came than are wanted, or where the first asks for help.
 usage() {
-    if [ "$1" -lt "$2" ]; then
-        printf 'usage: %s\n' "$3" >&2
+    local wanted="$1" text="$2"
+    shift 2
+    case "${1:-}" in -h | --help)
+        printf 'usage: %s\n' "$text"
+        exit 0
+        ;;
+    esac
+    if [ "$#" -lt "$wanted" ]; then
+        printf 'usage: %s\n' "$text" >&2
         exit 2
     fi
 }

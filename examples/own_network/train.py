@@ -24,6 +24,8 @@ def correlation(model: torch.nn.Module, X: torch.Tensor, y: torch.Tensor) -> flo
 
 def main(seed: int = 1, epochs: int = 30) -> None:
     """Keep the weights that are best on the validation split."""
+    if not (DATA / "own_network.h5").is_file():
+        raise SystemExit("error: data/own_network.h5: no such data set; simulate and build it first (README.md)")
     torch.manual_seed(seed)
     (X, y), valid, test = read("train"), read("valid"), read("test")
     model, best = SmallNetwork(), -1.0

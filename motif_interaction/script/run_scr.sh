@@ -3,6 +3,6 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/../../utils/wrapper.sh"
-usage "$#" 4 "bash run_scr.sh LAYER FIRST LAST CONFIG [--overwrite] [key=value ...]"
+usage 4 "bash run_scr.sh LAYER FIRST LAST CONFIG [--overwrite] [key=value ...]" "$@"
 config="$(file_path "$4")"
 exec "$PYTHON" -m motif_interaction.interaction --layer "$1" --first "$2" --last "$3" --config "$config" "${@:5}"

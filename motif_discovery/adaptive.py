@@ -172,8 +172,8 @@ def _maps(network: WindowNetwork, layer: int, sequence: torch.Tensor, seed: int)
     below = layers_split(network, layer)
     if below == [0]:
         return {0: network.feature_map(sequence, 0).cpu().numpy()}
-    along = {lower: directions(network.feature_width(sequence.shape[1], lower), seed) for lower in sorted(below)}
-    found = network.projected_maps(sequence, {lower: one.to(network.device) for lower, one in along.items()})
+    along = {lower: directions(network.feature_width(sequence.shape[1], lower, layer), seed) for lower in sorted(below)}
+    found = network.projected_maps(sequence, {lower: one.to(network.device) for lower, one in along.items()}, layer)
     return {lower: one.cpu().numpy() for lower, one in found.items()}
 
 

@@ -107,21 +107,24 @@ def split(
     sequence: torch.Tensor,
     weight: np.ndarray,
     layer: int,
+    upper: int,
     clusters: int,
     fit_samples: int,
     seed: int,
 ) -> np.ndarray:
     """Return the cluster int64 (n,) of sequences by weighted k-means on a layer's feature map (layer 0: the input).
 
+    The sequences are windows of an upper layer.
+
     k-means runs on at most ``fit_samples`` random sequences, their maps brought to 128 random directions, which keeps
     distances (Johnson and Lindenstrauss 1984); of more sequences, each goes to the centre nearest to its whole map.
     """
     n = len(sequence)
     random = np.random.default_rng((seed, layer, n))
-    width = network.feature_width(sequence.shape[1], layer)
+    width = network.feature_width(sequence.shape[1], layer, upper)
     fitted = min(n, fit_samples, max(50 * clusters, FIT_VALUES // width))
     rows = torch.from_numpy(np.sort(random.permutation(n)[:fitted]))
-    features = network.feature_map(sequence[rows], layer)
+    features = network.feature_map(sequence[rows], layer, upper)
     projected = features
     if width > PROJECTED:
         projected = features @ directions(width, seed).to(network.device)
@@ -138,7 +141,7 @@ def split(
     label = np.empty(n, dtype=np.int64)
     block = max(1, ASSIGN_VALUES // width)
     for start in range(0, n, block):
-        part = network.feature_map(sequence[start : start + block], layer)
+        part = network.feature_map(sequence[start : start + block], layer, upper)
         distance = (centres**2).sum(dim=1) - 2 * part @ centres.T
         label[start : start + block] = distance.argmin(dim=1).cpu().numpy()
     return label
@@ -184,7 +187,7 @@ def demix(
                 below.append((path, rows))
                 continue
             part = tensor[torch.from_numpy(rows)]
-            label = split(network, part, weight[rows], lower, k, fit_samples, seed)
+            label = split(network, part, weight[rows], lower, layer, k, fit_samples, seed)
             below += [((*path, branch), rows[label == branch]) for branch in np.unique(label).tolist()]
         leaves = below
     enough = smallest_part(sequence.shape[1])

@@ -77,10 +77,10 @@ class AnywhereNetwork:
     def activation(self, windows, layer, neuron):
         return (windows.unfold(1, 6, 1) == self.word).sum(dim=2).amax(dim=1).float()
 
-    def feature_width(self, length, layer):
+    def feature_width(self, length, layer, upper):
         return 4 * length
 
-    def projected_maps(self, windows, along):
+    def projected_maps(self, windows, along, upper):
         return {layer: one_hot(windows).flatten(1) @ directions for layer, directions in along.items()}
 
 

@@ -107,7 +107,7 @@ def test_centres_fitted_on_some_serve_all():
     changed = random.random(sequence.shape) < 0.05
     sequence[changed] = random.integers(4, size=int(changed.sum()), dtype=np.uint8)
     network = WindowNetwork(seeded_model(2, 4))
-    label = split(network, torch.from_numpy(sequence), np.ones(3000), 2, 4, 300, seed=1)
+    label = split(network, torch.from_numpy(sequence), np.ones(3000), 2, 3, 4, 300, seed=1)
     agreement = np.array([[np.mean(label[source == one] == cluster) for cluster in range(4)] for one in range(4)])
     assert (agreement.max(axis=1) > 0.9).all()
     assert len(set(agreement.argmax(axis=1))) == 4

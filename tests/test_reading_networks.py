@@ -215,6 +215,133 @@ def test_tracing_leaves_the_network_as_it_was():
     assert own(one_hot(2, 70)).shape == (2, 1)
 
 
+class Centred(nn.Conv1d):
+    """A convolution of the user's with a forward of its own, which can be read."""
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean()
+        return F.conv1d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Masked(nn.Conv1d):
+    """Changes its weight whenever it is called."""
+
+    def forward(self, x):
+        self.weight.data = self.weight.data * 0.5
+        return super().forward(x)
+
+
+def written_parts(self, x):
+    h = self.c1(x)
+    a, _ = h.chunk(2, dim=1)
+    a.relu_()
+    return self.c2(h).mean((1, 2))
+
+
+def where_negative(self, x):
+    h = self.c1(x)
+    y = h
+    y[:, :1].relu_()
+    return self.c2(h).mean((1, 2))
+
+
+def not_a_number(self, x):
+    h = self.c1(x)
+    y = h
+    y += 50
+    return self.c2(h.sqrt()).mean((1, 2))
+
+
+def scaled_by_the_input(self, x):
+    if x.max() == 1:
+        x = x * 3
+    return self.c2(self.c1(x)).mean((1, 2))
+
+
+def asked_of_a_map(self, x):
+    h = self.c1(x)
+    if h.shape[1] == 4:
+        h = h * 2
+    return self.c2(h).mean((1, 2))
+
+
+def asked_of_a_slice(self, x):
+    if x.shape[1:] == (4, 400):
+        x = x * 3
+    return self.c2(self.c1(x)).mean((1, 2))
+
+
+@pytest.mark.parametrize("second", [nn.Conv1d, Centred])
+@pytest.mark.parametrize(
+    "forward",
+    [written_parts, where_negative, not_a_number, scaled_by_the_input, asked_of_a_map, asked_of_a_slice],
+)
+def test_nothing_is_wrong_in_silence(forward, second):
+    """Every call of torch's convolution is compared, at every position inside, whoever calls it."""
+    for seed in range(5):
+        module = randomised(network_of(forward, c1=nn.Conv1d(4, 2, 5), c2=second(2, 3, 1)), seed)
+        with pytest.raises(Unreadable):
+            opened(module)
+
+
+def test_a_weight_that_a_call_changes_is_found():
+    with pytest.raises(Unreadable, match="'c1'"):
+        opened(two(Masked(4, 5, 6), nn.Conv1d(5, 3, 4)))
+
+
+def test_what_a_copy_keeps_is_not_overwritten():
+    def forward(self, x):
+        h = self.c1(x)
+        keep = h.clone()
+        h.relu_()
+        return self.c3(self.c2(h) + keep).mean((1, 2))
+
+    module = network_of(forward, c1=nn.Conv1d(4, 5, 6), c2=nn.Conv1d(5, 5, 3, padding=1), c3=nn.Conv1d(5, 3, 4))
+    require_equal(module, opened(module))
+
+
+def test_weights_and_constants_of_the_type_of_the_input():
+    def forward(self, x):
+        return self.c1((x - self.mean.to(x)) / self.sd.type_as(x).to(x.dtype)).mean((1, 2))
+
+    module = network_of(forward, c1=nn.Conv1d(4, 5, 6))
+    module.register_buffer("mean", torch.rand(4, 1))
+    module.register_buffer("sd", torch.rand(4, 1) + 0.5)
+    require_equal(module, opened(module))
+
+
+def test_parts_that_are_put_together_otherwise_are_named():
+    def maxout(self, x):
+        return self.c2(torch.stack(self.c1(x).chunk(2, 1), 1).amax(1)).mean((1, 2))
+
+    def turned(self, x):
+        return self.c2(torch.cat(self.c1(x).chunk(2, 1)[::-1], 1)).mean((1, 2))
+
+    for forward, before in ((maxout, 3), (turned, 6)):
+        with pytest.raises(Unreadable, match=r"'c2' \(Conv1d\): it stands behind"):
+            opened(network_of(forward, c1=nn.Conv1d(4, 6, 5), c2=nn.Conv1d(before, 3, 4)))
+
+
+def test_a_convolution_without_torchs_is_named():
+    class Unfolded(nn.Conv1d):
+        def forward(self, x):
+            return torch.einsum("ock,nclk->nol", self.weight, x.unfold(2, self.weight.shape[2], 1))
+
+    with pytest.raises(Unreadable, match=r"'c2'.*its own forward"):
+        opened(two(nn.Conv1d(4, 5, 6), Unfolded(5, 3, 4)))
+
+
+def test_what_could_not_be_compared_is_said(caplog):
+    def forward(self, x):
+        h = self.c1(x)
+        aux = self.head(h.flatten(1))
+        return self.c2(h).mean((1, 2)) + aux[:, 0]
+
+    module = network_of(forward, c1=nn.Conv1d(4, 2, 5), c2=nn.Conv1d(2, 3, 4), head=nn.Linear(2 * 396, 1))
+    opened(module)
+    assert "c2: not compared with the network itself" in caplog.text
+
+
 # -- crops and padding ----------------------------------------------------------------------------------------------
 
 
@@ -225,6 +352,18 @@ def test_a_crop_is_read(crop):
 
     module = network_of(forward, c1=nn.Conv1d(4, 5, 6), c2=nn.Conv1d(5, 3, 4))
     require_equal(module, opened(module), length=260)
+    padded = network_of(forward, c1=nn.Conv1d(4, 5, 6, padding=3), c2=nn.Conv1d(5, 3, 4, padding=2, stride=2))
+    own = opened(padded)  # positions beside the crop see padding
+    first, end = own.stack.interior(260)[own.stack.layers[0].map]
+    assert (first, end) == (3, 260 - (crop.start or 0) + (crop.stop or 0) - 2)
+
+
+def test_dots_stand_for_whole_axes():
+    def forward(self, x):
+        return self.c2(self.c1(x[..., :, 2:-2])[:, ..., 3:].relu()[...]).mean((1, 2))
+
+    module = network_of(forward, c1=nn.Conv1d(4, 5, 6), c2=nn.Conv1d(5, 3, 4))
+    require_equal(module, opened(module))
 
 
 def test_a_crop_that_ends_at_a_place_of_its_own_is_named():
@@ -315,6 +454,32 @@ def test_a_sample_is_split_on_the_layers_that_the_neuron_reads(demixed, layer):
     parts = demixed(network, layer, 0, sequence[order].numpy(), activation[order].numpy())
     assert parts
     assert all(part.pfm.shape == (4, field) for part in parts)
+
+
+def of_one_field(self, x):
+    h = self.stem(x).relu()
+    return self.wide(h).mean((1, 2)) + self.b2(self.b1(h)).mean((1, 2))
+
+
+@pytest.mark.parametrize("demixed", [demix, demix_adaptively])
+def test_layers_with_the_same_field_but_another_alignment(demixed):
+    """Windows of b2 are read where b2 reads, not where another layer that sees as many nucleotides does."""
+    made = {"stem": nn.Conv1d(4, 3, 6, stride=2), "wide": nn.Conv1d(3, 3, 9)}
+    made |= {f"b{i}": nn.Conv1d(3, 3, 5, padding=2) for i in (1, 2)}
+    own = opened(network_of(of_one_field, **made).float())
+    assert [own.receptive_field(layer) for layer in (2, 4)] == [22, 22]
+    assert own.stack.field(2) != own.stack.field(4)
+    network, random = StackNetwork(own), torch.Generator().manual_seed(2)
+    sequence = torch.randint(4, (900, 22), generator=random, dtype=torch.uint8)
+    activation = network.activation(sequence, 4, torch.zeros(900, dtype=torch.int64))
+    order = activation.argsort(descending=True)[:300]
+    order = order[activation[order] > 0]
+    assert demixed(network, 4, 0, sequence[order].numpy(), activation[order].numpy())
+    lower = network.feature_map(sequence[:5], 3, 4).view(5, -1, 3)
+    assert lower.shape[1] == 5  # b2 reads five positions of b1
+    number = own.stack.layers[2].map
+    read = own.stack.windows(network._input(sequence[:5]), own.stack.field(4)[0], {number: (-2, 3)})
+    torch.testing.assert_close(lower.transpose(1, 2), read[number])
 
 
 # -- outputs --------------------------------------------------------------------------------------------------------

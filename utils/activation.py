@@ -152,8 +152,9 @@ class WindowNetwork:
             rows.copy_(F.relu(self.model.ln_layers[1].ln(pooled)))
         self._reads = reads
 
-    def feature_width(self, length: int, layer: int) -> int:
+    def feature_width(self, length: int, layer: int, upper: int = 0) -> int:
         """Return how many numbers ``feature_map`` gives for a window of ``length`` nt."""
+        del upper
         if layer == 0:
             return 4 * length
         for lower in range(1, layer + 1):
@@ -161,16 +162,18 @@ class WindowNetwork:
         return length * self.model.channels
 
     @torch.no_grad()
-    def feature_map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+    def feature_map(self, indices: torch.Tensor, layer: int, upper: int = 0) -> torch.Tensor:
         """Return the raw output of a layer's convolution on windows.
 
         Args:
             indices: uint8 (n, length), 0 to 3.
             layer: 1 and up; 0 gives the one-hot input.
+            upper: the layer whose windows they are; of no account here.
 
         Returns:
             float32 (n, positions x channels), flattened.
         """
+        del upper
         if layer == 0:
             return one_hot(indices.to(self.device)).flatten(1)
         parts = [
@@ -201,16 +204,20 @@ class WindowNetwork:
         return found
 
     @torch.no_grad()
-    def projected_maps(self, indices: torch.Tensor, along: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+    def projected_maps(
+        self, indices: torch.Tensor, along: dict[int, torch.Tensor], upper: int = 0
+    ) -> dict[int, torch.Tensor]:
         """Return the maps of the first layers on windows, each along some directions, in one pass.
 
         Args:
             indices: uint8 (n, length), 0 to 3.
             along: for conv1, conv2 and so on, none left out, float32 (``feature_width``, dimensions).
+            upper: the layer whose windows they are; of no account here.
 
         Returns:
             For each of these layers float32 (n, dimensions).
         """
+        del upper
         found = {layer: torch.empty(len(indices), one.shape[1], device=self.device) for layer, one in along.items()}
         table = self.model.receptive_field(2) <= LONGEST_WORD
         for rows, part in self._chunks(indices):

@@ -4,23 +4,28 @@ The user's code is run from the path that the model's config gives, and from now
 """
 
 import ast
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import json
+import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from utils.config import OwnModelSettings
 from utils.runtime import InputError, file_sha256, fingerprint, shown
-from utils.stack import Layer, Stack
+from utils.stack import Stack
 from utils.stack_reader import Unreadable, copied, read_stack
+
+logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3  # share of the largest output by which what was read may differ from the network itself
 MARGIN = 64  # nucleotides beside the receptive field, in the sequence on which this is looked at
@@ -127,33 +132,35 @@ class OwnNetwork(nn.Module):
 def _require_agreement(module: nn.Module, stack: Stack, dtype: torch.dtype) -> None:
     """Check on a random sequence that what was read gives what the network's own convolutions give inside it.
 
-    Where the network cannot read a sequence of that length, what comes before it fails is compared. A convolution whose
-    ``forward`` is not torch's own gives something of its own, which is not compared.
+    Where the network cannot read a sequence of that length, what comes before it fails is compared.
 
     Raises:
         Unreadable: it does not.
     """
-    modules = dict(module.named_modules())
-    plain = {name for name, one in modules.items() if isinstance(one, nn.Conv1d) and _calls_as_torch(one)}
-    checked = [one for one in stack.layers if one.name.partition(" (")[0] in plain]
-    fields = [stack.fields[one.map] for one in checked]
-    widest = max((end - first for first, end in fields), default=0)
-    cropped = max((abs(first) for first, _ in fields), default=0)  # as much at the other end, as people do
+    widest = max(end - first for first, end in (stack.fields[one.map] for one in stack.layers))
+    cropped = max(abs(stack.fields[one.map][0]) for one in stack.layers)  # as much at the other end, as people do
     length = 2 * (widest + cropped) + max(stack.jumps) * 4 + MARGIN
-    if not checked or length > LONGEST_CHECK:
-        return
-    bases = torch.randint(4, (1, length), generator=torch.Generator().manual_seed(0))
-    X = nn.functional.one_hot(bases, 4).transpose(1, 2).to(dtype)
-    X = nn.functional.pad(X, (0, 0, 0, stack.tracks - 4))
-    for layer, seen in _outputs(copied(module), checked, X):
-        (first, end), jump = stack.fields[layer.map], stack.jumps[layer.map]
-        lowest, highest = max(-(first // jump), 0), min((length - end) // jump, seen.shape[-1] - 1)  # inside
-        if lowest > highest:
-            continue
-        index = (lowest + highest) // 2
-        start = index * jump + first
-        found = stack.windows(X[..., start : start + end - first], first, {layer.map: (0, 1)})[layer.map][0, :, 0]
-        if (found - seen[0, :, index]).abs().max() > TOLERANCE * seen.abs().max() + 1e-6:
+    seen, interior = [], stack.interior(length)
+    if length <= LONGEST_CHECK:
+        bases = torch.randint(4, (1, length), generator=torch.Generator().manual_seed(0))
+        X = nn.functional.one_hot(bases, 4).transpose(1, 2).to(dtype)
+        X = nn.functional.pad(X, (0, 0, 0, stack.tracks - 4))
+        seen = _convolutions_of(copied(module), X)
+    compared = [one for one in stack.layers if one.call < len(seen) and interior[one.map][0] < interior[one.map][1]]
+    if len(compared) < len(stack.layers):
+        names = ", ".join(one.name for one in stack.layers if one not in compared)
+        logger.warning("%s: not compared with the network itself, which does not come to it on %d nt", names, length)
+    dense: dict[int, torch.Tensor] = {}
+    with contextlib.suppress(RuntimeError, TypeError, ValueError, IndexError):  # what was not read rightly may not fit
+        dense.update(stack.dense(X, {layer.map for layer in compared}) if compared else ())
+    for layer in compared:
+        first, end = interior[layer.map]
+        offset, jump = stack.fields[layer.map][0], stack.jumps[layer.map]
+        found = dense.get(layer.map)
+        found = None if found is None else found[..., offset + first * jump : offset + end * jump : jump]
+        expected = seen[layer.call][..., first:end]
+        margin = TOLERANCE * float(expected.nan_to_num(0, 0, 0).abs().max()) + 1e-6 if expected.numel() else 0.0
+        if found is None or found.shape != expected.shape or not torch.allclose(found, expected, 0, margin, True):
             below = [one.name for one in stack.layers if one.map < layer.map]
             raise Unreadable(
                 f"'{layer.name}' (Conv1d): what was read from forward gives other numbers than the network itself; "
@@ -161,36 +168,26 @@ def _require_agreement(module: nn.Module, stack: Stack, dtype: torch.dtype) -> N
             )
 
 
-def _calls_as_torch(convolution: nn.Conv1d) -> bool:
-    """Return whether calling a convolution runs torch's own ``forward``, whatever class it is of."""
-    return type(convolution).forward is nn.Conv1d.forward
+class _Recorder(TorchFunctionMode):
+    """Keeps what every call of torch's convolution gives, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[torch.Tensor] = []
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        given = func(*args, **(kwargs or {}))
+        if func is nn.functional.conv1d:
+            self.found.append(given.clone())
+        return given
 
 
 @torch.no_grad()
-def _outputs(module: nn.Module, layers: list[Layer], X: torch.Tensor) -> list[tuple[Layer, torch.Tensor]]:
-    """Return the raw output of convolutions in the network itself, of those that it comes to."""
-    kept: dict[str, list[torch.Tensor]] = {}
-    hooks = []
-    for name in {layer.name.partition(" (")[0] for layer in layers}:
-
-        def keep(module: nn.Module, given: object, out: torch.Tensor, name: str = name) -> None:
-            kept.setdefault(name, []).append(out.clone())
-
-        hooks.append(module.get_submodule(name).register_forward_hook(keep))
-    try:
-        module(X)
-    except Exception:  # noqa: BLE001 dense layers of a fixed length fail here, behind the convolutions
-        pass
-    finally:
-        for hook in hooks:
-            hook.remove()
-    found = []
-    for layer in layers:
-        name, _, again = layer.name.partition(" (")
-        call = int(again.rstrip(")") or 1) - 1
-        if call < len(kept.get(name, [])):
-            found.append((layer, kept[name][call]))
-    return found
+def _convolutions_of(module: nn.Module, X: torch.Tensor) -> list[torch.Tensor]:
+    """Return the raw outputs of the network's convolutions, in the order of their calls, of those it comes to."""
+    with _Recorder() as recorder, contextlib.suppress(Exception):
+        module(X)  # dense layers of a fixed length fail here, behind the convolutions
+    return recorder.found
 
 
 # -- the class and its weights --------------------------------------------------------------------------------------
@@ -242,7 +239,11 @@ def _with_files_beside(source: Path) -> list[Path]:
     """Return a file of Python and those in its folder, or in a package there, that it imports, or that these import."""
     found, waiting = [source], [source]
     while waiting:
-        for node in ast.walk(ast.parse(waiting.pop().read_bytes())):
+        try:
+            tree = ast.parse(waiting.pop().read_bytes())
+        except (SyntaxError, ValueError):  # such as a template, which nothing imports
+            continue
+        for node in ast.walk(tree):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             for name in names:

@@ -126,11 +126,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution that is interpreted: its name in the module, the number of its map, and its neurons."""
+    """A convolution that is interpreted.
+
+    Attributes:
+        name: in the module.
+        map: number of its map.
+        channels: its neurons.
+        call: which of the network's calls of a convolution it is, counted from 0.
+    """
 
     name: str
     map: int
     channels: int
+    call: int = 0
 
 
 class Stack:
@@ -213,6 +221,23 @@ class Stack:
                 own = step.operation.width if isinstance(step.operation, Pool) else 1
                 width[number] = own * max(reached)
         return max(width.values())
+
+    def interior(self, length: int) -> list[Range]:
+        """Return the indices of every map that see no padding, of an input of some length, at crops neither."""
+        found = [(0, length)]
+        ends = [length]  # of the maps: so many indices have they
+        for step in self.steps:
+            own, given = step.operation, [found[one] for one in step.inputs]
+            first, end = max(one[0] for one in given), min(one[1] for one in given)
+            last = min(ends[one] for one in step.inputs)
+            if isinstance(own, Sliding):
+                span = own.dilation * (own.width - 1)
+                last = (last + own.padding + own.behind - span - 1) // own.stride + 1
+                first = max(-(-(first + own.padding) // own.stride), 0)
+                end = min((end - 1 + own.padding - span) // own.stride + 1, last)
+            found.append((first, max(first, end)))
+            ends.append(last)
+        return found
 
     def positions(self, lower: int, upper: int) -> Range:
         """Return the positions of a layer whose receptive fields lie in that of index 0 of a layer above."""

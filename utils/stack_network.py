@@ -10,7 +10,6 @@ from utils.geometry import Geometry
 from utils.model import Predictor
 from utils.own_network import OwnNetwork
 from utils.sequence import N, one_hot
-from utils.stack import Range
 
 VALUES_AT_ONCE = 2**21  # of a batch of windows, as if the widest map had a position for every nucleotide: 8 MiB
 
@@ -54,66 +53,57 @@ class StackNetwork:
             part = indices[start : start + size]
             yield slice(start, start + len(part)), part
 
-    def _read(self, length: int, layer: int) -> tuple[int, Range]:
-        """Return what windows of a length show of a layer: the position of their first nucleotide, and the layer's.
+    def _maps(self, indices: torch.Tensor, layers: list[int], upper: int) -> dict[int, torch.Tensor]:
+        """Return the maps (n, channels, positions) of layers on windows of an upper one, all in one pass.
 
-        A window is the receptive field of this layer or of one that reads it; of a layer that has another alignment
-        (a side branch) the positions that lie inside.
-
-        Raises:
-            ValueError: no such layer sees so many nucleotides.
+        Of a layer with another alignment (a side branch) these are the positions that lie inside.
         """
-        above = [one for one in range(layer, self.model.layers + 1) if self.model.receptive_field(one) == length]
-        owner = next((one for one in above if one == layer or layer in self.stack.layers_below(one)), 0)
-        if not owner:
-            raise ValueError(f"neither conv{layer} nor a layer that reads it sees {length} nt")
-        return self.stack.field(owner)[0], self.stack.positions(layer, owner)
-
-    def _maps(self, indices: torch.Tensor, layers: list[int]) -> dict[int, torch.Tensor]:
-        """Return the maps (n, channels, positions) of layers on windows, all in one pass."""
-        read = {layer: self._read(indices.shape[1], layer) for layer in layers}
         numbers = {layer: self.stack.layers[layer - 1].map for layer in layers}
-        wanted = {numbers[layer]: positions for layer, (_, positions) in read.items()}
-        found = self.stack.windows(self._input(indices), read[layers[0]][0], wanted)
+        wanted = {number: self.stack.positions(layer, upper) for layer, number in numbers.items()}
+        found = self.stack.windows(self._input(indices), self.stack.field(upper)[0], wanted)
         return {layer: found[number] for layer, number in numbers.items()}
 
-    def feature_width(self, length: int, layer: int) -> int:
-        """Return how many numbers ``feature_map`` gives for a window of ``length`` nt."""
+    def feature_width(self, length: int, layer: int, upper: int = 0) -> int:
+        """Return how many numbers ``feature_map`` gives for a window of ``length`` nt, the field of the upper layer."""
         if layer == 0:
             return 4 * length
-        begin, end = self._read(length, layer)[1]
+        begin, end = self.stack.positions(layer, upper or layer)
         return (end - begin) * self.model.channels_of(layer)
 
     @torch.no_grad()
-    def feature_map(self, indices: torch.Tensor, layer: int) -> torch.Tensor:
+    def feature_map(self, indices: torch.Tensor, layer: int, upper: int = 0) -> torch.Tensor:
         """Return the raw output of a layer's convolution on windows.
 
         Args:
-            indices: uint8 (n, length), 0 to 3; as long as the receptive field of this layer or of one above.
+            indices: uint8 (n, length), 0 to 3.
             layer: 1 and up; 0 gives the one-hot input.
+            upper: the layer whose receptive field the windows are; 0: this layer.
 
         Returns:
             float32 (n, positions x channels), flattened.
         """
         if layer == 0:
             return one_hot(indices.to(self.device)).flatten(1)
-        parts = [self._maps(part, [layer])[layer] for _, part in self._chunks(indices)]
+        parts = [self._maps(part, [layer], upper or layer)[layer] for _, part in self._chunks(indices)]
         return torch.cat([part.transpose(1, 2).flatten(1) for part in parts]).float()
 
     @torch.no_grad()
-    def projected_maps(self, indices: torch.Tensor, along: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+    def projected_maps(
+        self, indices: torch.Tensor, along: dict[int, torch.Tensor], upper: int = 0
+    ) -> dict[int, torch.Tensor]:
         """Return the maps of some layers on windows, each along some directions, in one pass.
 
         Args:
             indices: uint8 (n, length), 0 to 3.
             along: for each of the layers float32 (``feature_width``, dimensions).
+            upper: the layer whose receptive field the windows are; 0: the highest of these.
 
         Returns:
             For each of these layers float32 (n, dimensions).
         """
         found = {layer: torch.empty(len(indices), one.shape[1], device=self.device) for layer, one in along.items()}
         for rows, part in self._chunks(indices):
-            for layer, x in self._maps(part, list(along)).items():
+            for layer, x in self._maps(part, list(along), upper or max(along)).items():
                 found[layer][rows] = x.transpose(1, 2).flatten(1).float() @ along[layer]
         return found
 

@@ -13,7 +13,7 @@ ELEMENTWISE = {  # functions and methods of a map, of maps, and of weights
     "mish", "mul", "multiply", "neg", "pow", "reciprocal", "relu", "relu6", "rsqrt", "rsub", "selu", "sigmoid", "silu",
     "sin", "softplus", "softsign", "sqrt", "square", "sub", "subtract", "tanh", "tanhshrink", "true_divide", "truediv",
 }  # fmt: skip
-UNCHANGED = {"contiguous", "clone", "detach", "to", "type_as"}
+ALIASES = {"detach", "to", "type_as"}  # what they give may be the same numbers in the same place
 OVER_AXIS = {"glu": -1, "softmax": None, "log_softmax": None}  # functions along one axis, and which it is by default
 COMPARED = {operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge}
 
@@ -71,23 +71,30 @@ def of_input(node: object, shape: tuple[int | None, ...]) -> object:
     Raises:
         LookupError: something else decides it.
     """
-    if not isinstance(node, fx.Node):
+    if isinstance(node, int):
         return node
-    if node.op == "placeholder":
-        return "input"
-    given = [of_input(one, shape) for one in (*node.args, *node.kwargs.values())]
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    if (given == ["input"] and name in ("dim", "ndimension")) or (given == ["input", "ndim"] and name == "getattr"):
-        return len(shape)
-    if (given == ["input"] and name == "size") or (given == ["input", "shape"] and name == "getattr"):
-        return shape
-    if (name == "size" and given[0] == "input") or (name == "getitem" and given[0] is shape):
-        given = [shape[given[1]]]
-    elif node.target in COMPARED and None not in given and shape not in given:
-        return node.target(*given)
-    if len(given) != 1 or given[0] is None:
+    if not isinstance(node, fx.Node) or not node.args:
         raise LookupError
-    return given[0]
+    first, *more = node.args
+    more += node.kwargs.values()
+    found = None
+    if isinstance(first, fx.Node) and first.op == "placeholder":
+        asked = more[0] if node.target is getattr else node.target
+        if asked in ("dim", "ndimension", "ndim"):
+            found = len(shape)
+        elif asked == "shape" or (asked == "size" and not more):
+            return shape
+        elif asked == "size":
+            found = shape[more[0]]
+    elif node.target is operator.getitem and isinstance(more[0], int) and of_input(first, shape) is shape:
+        found = shape[more[0]]
+    elif node.target in COMPARED:
+        one, other = (of_input(given, shape) for given in node.args)
+        if isinstance(one, int) and isinstance(other, int):
+            found = node.target(one, other)
+    if found is None:
+        raise LookupError
+    return found
 
 
 def single(value: int | tuple[int, ...]) -> int:

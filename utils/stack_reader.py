@@ -15,10 +15,10 @@ from torch import fx, nn
 
 from utils.stack import Convolution, Layer, Pointwise, Pool, Sliding, Stack, Step
 from utils.stack_nodes import (
+    ALIASES,
     AXES,
     ELEMENTWISE,
     OVER_AXIS,
-    UNCHANGED,
     bare,
     bound,
     described,
@@ -115,6 +115,11 @@ def read_stack(module: nn.Module, names: tuple[str, ...] = (), tracks: int = 4) 
     return _chosen(reader, module, names, tracks, stopped)
 
 
+def _is_convolution(node: fx.Node) -> bool:
+    """Return whether a node calls torch's function."""
+    return node.op == "call_function" and getattr(node.target, "__name__", "") == "conv1d"
+
+
 def copied(module: nn.Module) -> nn.Module:
     """Return a copy to try a network with: what ``forward`` keeps for later calls stays out of the network itself."""
     try:
@@ -145,10 +150,12 @@ def _chosen(reader: "_Reader", module: nn.Module, names: tuple[str, ...], tracks
     if again:
         raise Unreadable(f"'{again}' is named twice under layers")
     for name in names or dict.fromkeys([*convolutions, *reader.foreign]):
-        reason = reader.foreign.get(name, behind if name in convolutions else "")
-        if name not in found and reason:
+        reason = reader.foreign.get(name, "")
+        said = f"it stands behind {reason}, which cannot be read window by window" if reason else ""
+        if not reason and name in convolutions:
+            said = behind or ("what its own forward does cannot be read" if name in reader.entered else "")
+        if name not in found and said:
             readable = ", ".join(found)
-            said = reason if reason == behind else f"it stands behind {reason}, which cannot be read window by window"
             raise Unreadable(f"'{name}' (Conv1d): {said}; name the convolutions to interpret, layers: [{readable}]")
         if name not in found and names:
             raise Unreadable(f"has no convolution '{name}' in its forward; its convolutions are {', '.join(found)}")
@@ -168,6 +175,8 @@ class _Reader:
         layers: convolutions so far, in order of execution.
         foreign: of each convolution that cannot be read, what stands before it.
         ends: what the stack ends at.
+        entered: modules whose forward is in the trace.
+        calls: of convolutions so far, those that cannot be read too.
     """
 
     def __init__(self, root: nn.Module, traced: nn.Module) -> None:
@@ -176,6 +185,8 @@ class _Reader:
         self.layers: list[Layer] = []
         self.foreign: dict[str, str] = {}
         self.ends: list[str] = []
+        self.entered: set[str] = set()
+        self.calls = 0
         self._jumps = [1]
         self._known: dict[fx.Node, _Map | _Foreign | torch.Tensor | float | tuple | None] = {}
 
@@ -183,6 +194,9 @@ class _Reader:
         """Take in the next node."""
         if node.op == "output":
             return
+        module = self.root.get_submodule(node.target) if node.op == "call_module" else None
+        self.calls += isinstance(module, nn.Conv1d) or _is_convolution(node)
+        self.entered |= {bare(name) for name in node.meta.get("nn_module_stack") or ()}
         if node.op == "placeholder":
             self._known[node] = _Map(0)
         elif node.op == "get_attr":
@@ -204,14 +218,20 @@ class _Reader:
         foreign = next((one for one in given if isinstance(one, _Foreign)), None)
         module = self.root.get_submodule(node.target) if node.op == "call_module" else None
         if foreign:
-            if isinstance(module, nn.Conv1d) or getattr(node.target, "__name__", "") == "conv1d":
+            if isinstance(module, nn.Conv1d) or _is_convolution(node):
                 self.foreign[bare(node.target) if module is not None else place_of(node) or "conv1d"] = foreign.what
             return foreign
         chunks = next((one for one in given if isinstance(one, _Chunks)), None)
-        if chunks and node.target is operator.getitem:
+        if chunks:
+            if node.target is not operator.getitem or not isinstance(node.args[1], int):
+                return self._ended(node, module)
             place, axis = node.args[1], chunks.whole.axes.index("c")
             return self._point(lambda x: x.chunk(chunks.count, axis)[place], [chunks.whole])
+        if node.target is getattr and node.args[1] in ("dtype", "device"):
+            return None
         maps = [one for one in given if isinstance(one, _Map)]
+        if not maps and node.target in ALIASES:
+            return self._known[node.args[0]]
         if not maps:
             constant = node.op != "call_module" and given and all(one is not None for one in given)
             return self._folded(node) if constant else None
@@ -220,12 +240,17 @@ class _Reader:
         except (TypeError, ValueError, LookupError, AttributeError):  # arguments that no call here is known to have
             found = None
         if found is None:
-            found = _Foreign(described(node, module))
-            self.ends.append(found.what)
+            found = self._ended(node, module)
             if isinstance(module, nn.Conv1d):
                 self.foreign[bare(node.target)] = f"its input ({maps[0].axes})"
-            elif getattr(node.target, "__name__", "") == "conv1d":  # in the forward of a convolution of the user's
+            elif _is_convolution(node):  # in the forward of a convolution of the user's
                 self.foreign[place_of(node) or "conv1d"] = found.what
+        return found
+
+    def _ended(self, node: fx.Node, module: nn.Module | None) -> _Foreign:
+        """Return what comes out of a call that cannot be read."""
+        found = _Foreign(described(node, module))
+        self.ends.append(found.what)
         return found
 
     def _folded(self, node: fx.Node) -> torch.Tensor | float | tuple | None:
@@ -270,7 +295,9 @@ class _Reader:
         new = self._slide(Convolution(width, single(more["stride"]), padding, dilation, **given), source)
         if new:
             again = sum(layer.name.partition(" (")[0] == name for layer in self.layers)
-            self.layers.append(Layer(f"{name} ({again + 1})" if again else name, new.number, len(weight)))
+            self.layers.append(
+                Layer(f"{name} ({again + 1})" if again else name, new.number, len(weight), self.calls - 1)
+            )
         return new
 
     # -- modules ------------------------------------------------------------------------------------------------
@@ -315,7 +342,12 @@ class _Reader:
         """Return what a function or method makes of maps."""
         name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
         source = maps[0]
-        if name in UNCHANGED:
+        if name in ALIASES:
+            types = [one for one in (*node.args[1:], *node.kwargs.values()) if isinstance(one, torch.dtype)]
+            return self._known[node.args[0]] if all(one.is_floating_point for one in types) else None
+        if name == "clone" or (name == "contiguous" and source.axes != "ncl"):  # a copy, which stays as it is
+            return self._point(lambda x: x, [source])
+        if name == "contiguous":
             return source
         if name.rstrip("_") in ELEMENTWISE:
             in_place = name.endswith("_") or bool(node.kwargs.get("inplace"))
@@ -373,8 +405,9 @@ class _Reader:
         no window by itself can tell: it ends the stack.
         """
         index = index if isinstance(index, tuple) else (index,)
-        if len(index) == 2 and index[0] is ...:
-            index = slice(None), slice(None), index[1]
+        if index.count(...) == 1:
+            place = index.index(...)
+            index = (*index[:place], *[slice(None)] * (4 - len(index)), *index[place + 1 :])
         if source.axes != "ncl" or len(index) > 3 or not all(isinstance(one, slice) for one in index):
             return None
         batch, channels, places = [*index, slice(None), slice(None)][:3]

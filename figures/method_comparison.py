@@ -183,7 +183,7 @@ def run(
     settings = load_settings(DiscoverySettings, config, overrides)
     effects = {name: one["effect"] for name, one in read_truth(truth)["motifs"].items()} if truth else None
     require_methods(methods)
-    opened = open_discovery(settings, 1)
+    opened = open_discovery(settings, 1, sampling=False)
     rows = []
     for layer in parse_range(layers, opened.network.model.layers, "layer"):
         own = [Discovery(settings, layer, opened.checkpoint, opened.network, one) for one in methods]

@@ -64,7 +64,7 @@ def opened(settings: FigureSettings, model: str, method: str) -> Discovery:
             f"key 'q_threshold': {settings.q_threshold:g} is above {chosen.q_threshold:g} of {shown(path)}, up to "
             "which matches are stored"
         )
-    return open_discovery(chosen.model_copy(update={"device": "cpu"}), 1, method)
+    return open_discovery(chosen.model_copy(update={"device": "cpu"}), 1, method, sampling=False)
 
 
 def read_found(settings: FigureSettings, model: str, method: str, clusters: pd.DataFrame) -> Found:

@@ -52,14 +52,15 @@ class SampleBins:
 
     def add(self, sequence: np.ndarray, activation: np.ndarray) -> None:
         """Take in sequences uint8 (n, receptive field) with activations float32 (n,), each sequence once."""
-        positive = np.flatnonzero(activation > 0)
+        positive = np.flatnonzero(activation > 0)  # what is not a number is left out
         if not len(positive):
             return
         highest = float(activation[positive].max())
         if highest > self.maximum:
             self.maximum = highest
             self._rebin()
-            positive = np.r_[activation.argmax(), np.delete(positive, activation[positive].argmax())]
+            first = activation[positive].argmax()
+            positive = np.r_[positive[first], np.delete(positive, first)]
         bins = bin_of(activation[positive], self.maximum)
         wanted = self.counts[bins] < self.quota
         rows, bins = positive[wanted], bins[wanted]

@@ -22,6 +22,7 @@ from motif_discovery.settings import (
     chosen_neurons,
     discovery_parser,
     open_discovery,
+    require_sampler,
 )
 from utils.config import load_settings
 from utils.progress import progress_bar
@@ -101,12 +102,15 @@ def run(
     """Interpret the layers ``first`` to ``last``, both included; ``pages`` says whether their pages are made too."""
     if first > last:
         raise InputError(f"layers: {first} to {last} is no range; write the lower layer first")
-    opened = [open_discovery(settings, layer) for layer in (first, last)]  # both ends exist before work begins
-    del opened[1:]
-    for layer in range(first, last + 1):
-        discovery = Discovery(settings, layer, opened[0].checkpoint, opened[0].network)
-        chosen = chosen_neurons(settings, neurons, discovery.network.model.channels_of(layer))
-        run_layer(discovery, chosen, processes, overwrite, pages)
+    opened = open_discovery(settings, last)
+    if first < 1:
+        raise InputError(f"layer: conv{first} is not a layer of {opened.model_name}")
+    discoveries = [Discovery(settings, layer, opened.checkpoint, opened.network) for layer in range(first, last + 1)]
+    chosen = [chosen_neurons(settings, neurons, one.network.model.channels_of(one.layer)) for one in discoveries]
+    for discovery in discoveries:  # all layers and neurons can be done before work begins
+        require_sampler(discovery)
+    for discovery, of_layer in zip(discoveries, chosen, strict=True):
+        run_layer(discovery, of_layer, processes, overwrite, pages)
 
 
 def main(argv: list[str] | None = None) -> None:

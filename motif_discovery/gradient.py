@@ -40,6 +40,7 @@ TOPS = 4  # of the fillers begin at the highest climbers, the others at random
 WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
 REBORN = 0.25  # how often it goes on from a stored sequence near the levels that are wanted
 JOINTS_YIELD = 0.03  # of the windows over the joints of fillers so many must be wanted, or they are not read again
+JOINTS_AT_ONCE = 2**22  # nt of them that are stored at once
 GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
 STEPS = 200  # at most, of climbing and of filling
 YIELD, FILL_PATIENCE = 0.07, 4  # of the children so many must be wanted, averaged over so many steps, or filling ends
@@ -108,7 +109,7 @@ class GradientSampler:
         self.field = network.model.receptive_field(layer)
         self.device = network.device
         self.climbing = next((one for longest, one in CLIMBING.items() if self.field <= longest), FEW)
-        self.changes = CLIMBER_CHANGES + self.field // CHANGE_FIELD
+        self.changes = min(CLIMBER_CHANGES + self.field // CHANGE_FIELD, self.field)
 
     @cached_property
     def beginnings(self) -> torch.Tensor:
@@ -233,7 +234,7 @@ class GradientSampler:
 
     def _fill(self, state: _Chains) -> None:
         """Fill the bins below the maximum of each neuron."""
-        most = min(max(LEAST_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES)
+        most = min(max(LEAST_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES, self.field)
         for step in range(STEPS):
             state.sort()
             self._scan_joints(state)
@@ -274,7 +275,10 @@ class GradientSampler:
             laid = sequence[torch.from_numpy(self.random[neuron].permutation(FILLERS)).to(self.device)].flatten()
             *_, (_, x) = self.network.dense_maps(laid[None], self.layer, self.layer)
             before = int(own.counts.sum())
-            own.add(laid.unfold(0, self.field, 1).cpu().numpy(), x[0, neuron, 0].cpu().numpy())
+            windows, values = laid.unfold(0, self.field, 1).cpu().numpy(), x[0, neuron, 0].cpu().numpy()
+            size = max(1, JOINTS_AT_ONCE // self.field)  # they lie over each other: a copy of all would be large
+            for start in range(0, len(values), size):
+                own.add(windows[start : start + size], values[start : start + size])
             if int(own.counts.sum()) - before < JOINTS_YIELD * x.shape[-1]:
                 self.scanning.discard(neuron)
 

@@ -24,6 +24,9 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
         InputError: its motifs or matches are missing or outdated.
     """
     parts, activation, maximum, population = read_motifs(discovery.motif_path(neuron), COMMANDS[discovery.method])
+    if stored_key(discovery.motif_path(neuron)) != discovery.motif_key:
+        path = shown(discovery.motif_path(neuron))
+        raise InputError(f"{path}: made with other settings; run {COMMANDS[discovery.method]} again")
     path = discovery.match_path(neuron)
     table = read_matches(path)
     if stored_key(path) != discovery.match_key:
@@ -87,7 +90,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
 
 
 def _run(discovery: Discovery, neurons: list[int], overwrite: bool) -> None:
-    shown_neurons = [one for one in discovery.neurons if stored_key(discovery.match_path(one)) == discovery.match_key]
+    shown_neurons = [one for one in discovery.neurons if discovery.is_matched(one)]
     key = fingerprint(match=discovery.match_key, neurons=shown_neurons)
     everyone = sorted({*shown_neurons, *neurons})
     waiting = unfinished(everyone, discovery.report_path, key, overwrite)

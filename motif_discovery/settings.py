@@ -10,6 +10,7 @@ import pydantic
 
 from motif_discovery import boltzmann
 from motif_discovery.bins import bin_quota
+from motif_discovery.files import stored_key
 from motif_discovery.methods import (
     MESSAGE_SEQLETS,
     METHODS,
@@ -37,7 +38,7 @@ from utils.config import (
 from utils.geometry import clusters_above
 from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device, root_path
-from utils.scan import scan_path, stored_settings
+from utils.scan import scan_key, scan_path, stored_settings
 from utils.stack_network import StackNetwork, window_network
 
 HERE = Path(__file__).resolve().parent
@@ -203,14 +204,20 @@ class Discovery:
 
     @cached_property
     def scan_key(self) -> str:
-        """Key in the scan of the data set (of motif_contribution); empty where there is none."""
-        return stored_settings(scan_path(self.model_name, self.layer))
+        """Key of the scan of the data set (of motif_contribution); empty where there is none of the data set of now."""
+        stored = stored_settings(scan_path(self.model_name, self.layer))
+        return stored if stored == scan_key(self.checkpoint.sha256, self.dataset_sha256, self.layer) else ""
+
+    @cached_property
+    def dataset_sha256(self) -> str:
+        """Hash of the data set's file; empty where there is none."""
+        path = root_path(load_model_settings(self.settings.model).dataset)
+        return file_sha256(path) if path.is_file() else ""
 
     @cached_property
     def data_key(self) -> str:
         """Key of the messages that TF-MoDISco of the output reads; empty where there are none."""
-        path = root_path(load_model_settings(self.settings.model).dataset)
-        return fingerprint(data=file_sha256(path), seed=self.settings.seed) if path.is_file() else ""
+        return fingerprint(data=self.dataset_sha256, seed=self.settings.seed) if self.dataset_sha256 else ""
 
     @cached_property
     def motif_key(self) -> str:
@@ -240,6 +247,11 @@ class Discovery:
             chosen["split_on"] = below
         return fingerprint(sample=self.sample_key, version=2, **chosen)
 
+    def is_matched(self, neuron: int) -> bool:
+        """Return whether a neuron has motifs and matches, both of these settings."""
+        matched = stored_key(self.match_path(neuron)) == self.match_key
+        return matched and stored_key(self.motif_path(neuron)) == self.motif_key
+
     @cached_property
     def database_paths(self) -> list[Path]:
         """The motif databases."""
@@ -257,10 +269,13 @@ class Discovery:
         return fingerprint(motif=self.motif_key, databases=hashes, q_threshold=self.settings.q_threshold)
 
 
-def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURONMOTIF) -> Discovery:
+def open_discovery(
+    settings: DiscoverySettings, layer: int, method: str = NEURONMOTIF, sampling: bool = True
+) -> Discovery:
     """Load the model and check that everything a run needs is there before anything is computed.
 
-    Of the method that asks for the output the layer is the output, whatever is given.
+    Of the method that asks for the output the layer is the output, whatever is given. Without ``sampling`` nothing of
+    the layer is sampled, and a sampler that it cannot have does not matter.
     """
     require_method(method)
     checkpoint = load_checkpoint(load_model_settings(settings.model))
@@ -271,18 +286,29 @@ def open_discovery(settings: DiscoverySettings, layer: int, method: str = NEURON
         raise InputError(f"layer: conv{layer} is not a layer of {checkpoint.name}, which has conv1 to conv{highest}")
     network = window_network(checkpoint.model, pick_device(settings.device))
     discovery = Discovery(settings, layer, checkpoint, network, method)
-    if layer != OUTPUT and discovery.sampler == "exhaustive" and discovery.receptive_field > settings.exhaustive_limit:
+    if sampling and layer != OUTPUT:
+        require_sampler(discovery)
+    _ = discovery.database
+    return discovery
+
+
+def require_sampler(discovery: Discovery) -> None:
+    """Check that a layer can have the sampler of the config.
+
+    Raises:
+        InputError: it cannot.
+    """
+    settings, layer, field = discovery.settings, discovery.layer, discovery.receptive_field
+    if discovery.sampler == "exhaustive" and field > settings.exhaustive_limit:
         raise InputError(
-            f"key 'sampler': exhaustive, but conv{layer} sees {discovery.receptive_field} nt, more than "
-            f"exhaustive_limit ({settings.exhaustive_limit}); write auto"
+            f"key 'sampler': exhaustive, but conv{layer} sees {field} nt, more than exhaustive_limit "
+            f"({settings.exhaustive_limit}); write auto"
         )
-    if layer != OUTPUT and discovery.sampler == "boltzmann" and not boltzmann.is_possible(checkpoint.model, layer):
+    if discovery.sampler == "boltzmann" and not boltzmann.is_possible(discovery.network.model, layer):
         raise InputError(
             f"key 'sampler': boltzmann, but conv{layer} is not a layer whose convolution reads words of up to "
             f"{boltzmann.LONGEST_WORD} nt, as conv2 and conv3 do; write auto"
         )
-    _ = discovery.database
-    return discovery
 
 
 def chosen_neurons(settings: DiscoverySettings, text: str | None, channels: int) -> list[int]:

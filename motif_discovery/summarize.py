@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from motif_discovery import settings as places
-from motif_discovery.files import read_matches, stored_key
+from motif_discovery.files import read_matches
 from motif_discovery.methods import COMMANDS, METHODS, MODISCO_OUTPUT, NEURONMOTIF, OUTPUT, layer_name
 from motif_discovery.page_parts import ONE_PATTERN
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
@@ -76,7 +76,7 @@ def collect(opened: Discovery, layers: list[int]) -> Collected:
             path = discovery.match_path(neuron)
             if not path.is_file():
                 continue
-            if stored_key(path) != discovery.match_key:
+            if not discovery.is_matched(neuron):
                 outdated += 1
                 continue
             table = read_matches(path).rename(columns=RENAMED)
@@ -162,7 +162,7 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
     Raises:
         InputError: the method has no results for the model.
     """
-    opened = open_discovery(settings, 1, method)
+    opened = open_discovery(settings, 1, method, sampling=False)
     highest = opened.network.model.layers
     numbers = parse_range(layers, highest, "layers") if layers else list(range(1, highest + 1))
     if method == MODISCO_OUTPUT:

@@ -36,6 +36,16 @@ def test_bins_follow_a_growing_maximum():
         assert (stored > 0).all()
 
 
+def test_what_is_not_a_number_is_left_out():
+    bins = SampleBins(3, 5, seed=0)
+    sequence = np.array([[i // 16, i // 4 % 4, i % 4] for i in range(6)], dtype=np.uint8)
+    bins.add(sequence, np.array([0.1, np.nan, 0.5, -1, 0.3, np.nan], dtype=np.float32))
+    stored, activation = bins.result()
+    assert activation.tolist() == np.array([0.5, 0.3, 0.1], dtype=np.float32).tolist()
+    assert stored.tolist() == sequence[[2, 4, 0]].tolist()
+    assert bins.maximum == activation[0]
+
+
 def test_a_new_maximum_is_stored_where_the_top_bin_is_full():
     """Row 1: the best sequence takes the place of one that was stored later."""
     bins = SampleBins(3, 5, seed=0)

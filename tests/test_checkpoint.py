@@ -48,6 +48,14 @@ def test_a_checkpoint_describes_itself(tmp_path, readout, padding):
     assert torch.equal(loaded.model(X), model(X))
 
 
+def test_the_padding_of_a_bare_checkpoint_decides_what_results_are_of(tmp_path):
+    """The config says it, so it is in the hash by which results are known to be of these weights."""
+    path = tmp_path / "published.pth"
+    torch.save(seeded_model(3, 4, seed=4).state_dict(), path)
+    first, again, padded = (load_checkpoint(settings_of(path, padding=padding)).sha256 for padding in (0, 0, 2))
+    assert first == again != padded
+
+
 @pytest.mark.parametrize("bare", [True, False])
 @pytest.mark.parametrize(("layers", "tracks", "padding", "full"), [(6, 6, 0, 400), (3, 4, 2, 50)])
 def test_a_published_checkpoint_gives_the_same_predictions(tmp_path, layers, tracks, padding, full, bare):

@@ -30,6 +30,17 @@ def test_a_word_is_found_and_every_level_of_it():
     assert {1.0, 2.0, 3.0, 4.0, 5.0} <= set(activation.tolist())
 
 
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
+def test_the_shortest_fields(kernel_size):
+    """More positions than a field has cannot change."""
+    model = seeded_model(2, 4, kernel_size=kernel_size)
+    words = np.array(list(itertools.product(range(4), repeat=kernel_size)), dtype=np.uint8)
+    network = WindowNetwork(model)
+    highest = network.feature_map(torch.from_numpy(words), 1).max(dim=0).values
+    for neuron, bins in enumerate(sampler(model, 1).sample([0, 1, 2])):
+        assert bins.maximum == pytest.approx(max(0.0, float(highest[neuron])), abs=1e-5)
+
+
 def test_the_pair_at_its_spacing_is_the_maximum():
     (bins,) = sampler(pair_model([("UGUAC", "CGGAC")]), 2).sample([0])
     sequence, activation = bins.result()

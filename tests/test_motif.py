@@ -264,6 +264,24 @@ def test_an_unreadable_file_is_an_error(tmp_path, one_line):
         assert name in one_line(raised)
 
 
+def test_a_name_of_two_databases_is_of_one_motif(tmp_path, one_line):
+    """Matches are known by names: of two motifs with one name the second one's protein was shown for the first."""
+    one, other = Motif("M1", "A", iupac_ppm("UGUACGGAC")), Motif("M1", "B", iupac_ppm("CCAUGG"))
+    write_meme(tmp_path / "a.meme", [one])
+    write_meme(tmp_path / "same.meme", [one, Motif("M2", "", iupac_ppm("CCAUGG"))])
+    write_meme(tmp_path / "b.meme", [other])
+    motifs = read_meme([tmp_path / "a.meme", tmp_path / "same.meme"])
+    assert [motif.name for motif in motifs] == ["M1", "M2"]
+    with pytest.raises(InputError, match=r"b.meme: motif 'M1'.*generate_dataset.motif_database") as raised:
+        read_meme([tmp_path / "a.meme", tmp_path / "b.meme"])
+    one_line(raised)
+
+
+def test_a_matrix_of_no_sites_is_taken_as_of_an_unknown_number(tmp_path):
+    write_meme(tmp_path / "a.meme", [Motif("M1", "", iupac_ppm("UGUACGGAC"), 0)])
+    assert read_meme(tmp_path / "a.meme")[0].nsites == 20
+
+
 @pytest.mark.parametrize(("name", "count"), [("rbp_human_transite.meme", 174), ("mirna_human.meme.gz", 2656)])
 def test_the_databases_are_read_whole(shared_data, name, count):
     motifs = read_meme(shared_data / "motif_databases" / name)

@@ -183,6 +183,11 @@ def test_seqlets_of_real_messages(workplace, tmp_path):
         assert METHODS[MESSAGE_SEQLETS] in opened.report_path(neuron).read_text()
     assert fired
     assert not (settings.HERE / "maxactivation_samples").exists()  # nothing was sampled
+    assert opened.is_matched(1)
+    everything["test"].label[:] += 1
+    write_dataset(tmp_path / "toy.h5", everything, {})
+    opened = settings.open_discovery(opened.settings, 3, MESSAGE_SEQLETS)
+    assert not opened.is_matched(1)  # of another data set than that of now
 
 
 @pytest.mark.parametrize("main", [discover.main, modisco.main])

@@ -1,6 +1,8 @@
 """Checkpoints: self-describing ones of this project, and bare published ones."""
 
+import hashlib
 import io
+import json
 import math
 import pickle
 import warnings
@@ -198,7 +200,11 @@ def load_checkpoint(
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{shown(path)}: its weights do not fit the predictor ({reason})") from None
     model = model.to(device).eval().requires_grad_(False)
-    return Checkpoint(model, training, file_sha256(path), settings.name)
+    sha256 = file_sha256(path)
+    if not content.get("model"):  # a bare one: what the model config says of it decides results too
+        decides = {key: arguments[key] for key in ("padding", "readout")}
+        sha256 = hashlib.sha256(json.dumps({"weights": sha256, **decides}).encode()).hexdigest()
+    return Checkpoint(model, training, sha256, settings.name)
 
 
 def _load_own(settings: OwnModelSettings, device: torch.device | str, path: Path) -> Checkpoint:

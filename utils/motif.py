@@ -132,11 +132,22 @@ def read_meme(paths: str | Path | Sequence[str | Path]) -> list[Motif]:
     """Read the motifs of one or several MEME files, plain or .gz; several are joined in order.
 
     Raises:
-        InputError: unreadable, another alphabet, a broken matrix, no motif, or the same name twice in one file.
+        InputError: unreadable, another alphabet, a broken matrix, no motif, the same name twice in one file, or another
+            motif of that name in another.
     """
     if isinstance(paths, str | Path):
         paths = [paths]
-    return [motif for path in paths for motif in _read_one(Path(path))]
+    found: dict[str, Motif] = {}
+    for path in paths:
+        for motif in _read_one(Path(path)):
+            known = found.get(motif.name, motif)
+            if known.ppm.shape != motif.ppm.shape or (known.ppm != motif.ppm).any():
+                raise InputError(
+                    f"{shown(Path(path))}: motif '{motif.name}' is another in a database before; merge them with "
+                    "python -m generate_dataset.motif_database, which names them apart"
+                )
+            found.setdefault(motif.name, motif)
+    return list(found.values())
 
 
 def _read_one(path: Path) -> list[Motif]:
@@ -182,7 +193,7 @@ def _read_matrix(lines: list[str], place: int, path: Path) -> tuple[np.ndarray, 
             break  # MEME files may go on with text right after the matrix
         place += 1
     try:
-        width, nsites = int(facts.get("w=", len(rows))), int(float(facts.get("nsites=", 20)))
+        width, nsites = int(facts.get("w=", len(rows))), int(float(facts.get("nsites=", 20))) or 20  # 0: not known
         if not 0 <= nsites < 2**31:
             raise ValueError
     except (ValueError, OverflowError):

@@ -71,7 +71,12 @@ def scan_path(model_name: str, layer: int) -> Path:
 def scan_facts(work: Interpretation, layer: int) -> dict[str, object]:
     """Return what decides a scan."""
     facts = {"checkpoint_sha256": work.checkpoint.sha256, "dataset_sha256": work.dataset_sha256, "layer": layer}
-    return facts | {"settings": fingerprint(scan=1, **facts)}
+    return facts | {"settings": scan_key(*facts.values())}
+
+
+def scan_key(checkpoint: str, dataset: str, layer: int) -> str:
+    """Return the key of the scan of a layer by the hashes of checkpoint and data set."""
+    return fingerprint(scan=1, checkpoint_sha256=checkpoint, dataset_sha256=dataset, layer=layer)
 
 
 def write_scan(path: Path, scan: Scan, work: Interpretation) -> None:

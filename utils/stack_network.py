@@ -9,6 +9,7 @@ from utils.activation import WindowNetwork
 from utils.geometry import Geometry
 from utils.model import Predictor
 from utils.own_network import OwnNetwork
+from utils.runtime import InputError
 from utils.sequence import N, one_hot
 
 VALUES_AT_ONCE = 2**21  # of a batch of windows, as if the widest map had a position for every nucleotide: 8 MiB
@@ -120,6 +121,11 @@ class StackNetwork:
         for rows, part in self._chunks(indices):
             own = neuron[rows].to(self.device)
             found[rows] = self._window(self._input(part), layer).gather(1, own[:, None])[:, 0].float()
+        if found.isnan().any():
+            raise InputError(
+                f"network {self.model.label}: conv{layer} gives what is not a number (a root or logarithm below 0?); "
+                "interpret the layers below it"
+            )
         return found
 
     def _window(self, X: torch.Tensor, layer: int) -> torch.Tensor:

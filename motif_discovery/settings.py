@@ -345,7 +345,7 @@ def parse_step(doc: str | None, argv: list[str] | None, methods: bool = False) -
     settings = load_settings(DiscoverySettings, arguments.config, arguments.overrides)
     method = arguments.method if methods else NEURONMOTIF
     layer = OUTPUT if arguments.layer == layer_name(OUTPUT) else parse_layer(arguments.layer)
-    discovery = open_discovery(settings, layer, method)
+    discovery = open_discovery(settings, layer, method, sampling=not methods)
     if discovery.layer == OUTPUT:
         return discovery, list(discovery.neurons), arguments.overwrite
     neurons = chosen_neurons(settings, arguments.neurons, discovery.network.model.channels_of(layer))

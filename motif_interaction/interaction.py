@@ -60,7 +60,8 @@ class Layer:
         self.work, self.layer = work, layer
         self.model = work.checkpoint.model
         self.receptive_field = self.model.receptive_field(layer)
-        self.database_paths = root_files(work.settings.motif_database, "motif_database")
+        paths = work.settings.motif_database
+        self.database_paths = root_files(paths, "motif_database") if paths else []
         labels, by_default = work.settings.labels, InteractionSettings.model_fields["labels"].default
         if labels != by_default and not any(one.is_dir() for one in self.label_folders):
             raise InputError(f"key 'labels': {labels}: no such folder, neither in motif_interaction nor from the root")
@@ -172,11 +173,13 @@ class Layer:
         write_text(path, "\n".join([*lines, ""]))
 
 
-def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -> dict[int, list[Measured]]:
+def measure_neurons(
+    layer: Layer, neurons: list[int], overwrite: bool = False, some: bool = True
+) -> dict[int, list[Measured]]:
     """Return the measured pairs of neurons (counted from 1); what was finished before is read.
 
     Raises:
-        StageMissing: for every one of them; what is there already is left as it is.
+        StageMissing: for every one of them, where ``some`` are needed; what is there already is left as it is.
     """
     work: list[tuple[int, Pair | None, str]] = []
     missing: list[StageMissing] = []
@@ -187,7 +190,7 @@ def measure_neurons(layer: Layer, neurons: list[int], overwrite: bool = False) -
         except InputError as error:
             work.append((neuron, None, str(error)))
             missing += [error] if isinstance(error, StageMissing) else []
-    if len(missing) == len(neurons):
+    if some and len(missing) == len(neurons):
         raise missing[0]
     found: dict[int, list[Measured]] = {neuron: [] for neuron in neurons}
     bar = progress_bar(work, desc=f"conv{layer.layer}: pairs")
@@ -227,7 +230,7 @@ def run(
     if not 0 <= first < last <= channels:
         raise InputError(f"neurons: {first} to {last} is no range within 0 to {channels} (half-open, counted from 0)")
     neurons = list(range(first + 1, last + 1))
-    measured = measure_neurons(layer, neurons, overwrite)
+    measured = measure_neurons(layer, neurons, overwrite, some=table)
     if table:
         write_statistics(layer, neurons, measured)
 

@@ -146,7 +146,8 @@ class Work:
     @cached_property
     def database(self) -> dict[str, Motif]:
         """The motifs of the databases that are there, by name."""
-        return {motif.name: motif for path in self.databases if path.is_file() for motif in read_meme(path)}
+        there = [path for path in self.databases if path.is_file()]
+        return {motif.name: motif for motif in read_meme(there)}
 
     @cached_property
     def clusters(self) -> dict[str, str]:

@@ -257,6 +257,13 @@ def test_motifs_of_a_folder_that_is_not_there_leave_the_table_as_it_is(finished,
     assert path.read_bytes() == before
 
 
+def test_a_shard_without_pairs_ends_well(stage, folder, caplog):
+    """Labels of a few neurons: the table, of all of them, is for the last run to write."""
+    (folder / "few_labels").mkdir(exist_ok=True)
+    work = stage("motifs=motif_discovery/motif", f"labels={folder / 'few_labels'}", "motif_database=[]")
+    interaction.run(work, LAYER, 0, 8, table=False)
+
+
 @pytest.mark.parametrize("key", ["labels", "motif_database"])
 def test_paths_of_the_config_are_looked_at_before_anything_is_done(stage, one_line, key):
     with pytest.raises(InputError, match=f"key '{key}': nothing_of_the_kind") as raised:

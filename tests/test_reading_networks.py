@@ -482,6 +482,36 @@ def test_layers_with_the_same_field_but_another_alignment(demixed):
     torch.testing.assert_close(lower.transpose(1, 2), read[number])
 
 
+# -- types and inputs that are changed ------------------------------------------------------------------------------
+
+
+def test_a_convolution_of_another_type_is_one_line():
+    def forward(self, x):
+        return self.c1(x.to(torch.float32)).mean((1, 2))
+
+    module = network_of(forward, c1=nn.Conv1d(4, 5, 6), other=nn.Linear(1, 1))
+    module.c1.float()
+    module.register_parameter("first", nn.Parameter(torch.ones(1, dtype=torch.float64)))
+    opened(module)  # float32 inside, float64 outside: the same numbers but for rounding
+
+    def lower(self, x):
+        return self.c1(x.to(torch.bfloat16)).mean((1, 2))
+
+    module = network_of(lower, c1=nn.Conv1d(4, 5, 6))
+    module.c1.bfloat16()
+    module.register_parameter("first", nn.Parameter(torch.ones(1)))
+    with pytest.raises(Unreadable, match="other numbers"):
+        opened(module)
+
+
+def test_an_input_that_is_changed_in_place():
+    def forward(self, x):
+        x -= 0.25
+        return self.c1(x).mean((1, 2))
+
+    opened(network_of(forward, c1=nn.Conv1d(4, 5, 6)))
+
+
 # -- outputs --------------------------------------------------------------------------------------------------------
 
 

@@ -32,7 +32,8 @@ class Checkpoint:
     Attributes:
         model: the predictor, or a network of the user's, in evaluation mode.
         training: settings, seed, metrics, label scaling, data SHA-256; empty for a bare published checkpoint.
-        sha256: of the file; of a network of the user's, of its weights, code and settings together.
+        sha256: of the file; of a bare one, of the file and its padding; of a network of the user's, of its weights,
+            code and settings together.
         name: of the model.
     """
 

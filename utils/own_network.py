@@ -145,7 +145,7 @@ def _require_agreement(module: nn.Module, stack: Stack, dtype: torch.dtype) -> N
         bases = torch.randint(4, (1, length), generator=torch.Generator().manual_seed(0))
         X = nn.functional.one_hot(bases, 4).transpose(1, 2).to(dtype)
         X = nn.functional.pad(X, (0, 0, 0, stack.tracks - 4))
-        seen = _convolutions_of(copied(module), X)
+        seen = _convolutions_of(copied(module), X.clone())
     compared = [one for one in stack.layers if one.call < len(seen) and interior[one.map][0] < interior[one.map][1]]
     if len(compared) < len(stack.layers):
         names = ", ".join(one.name for one in stack.layers if one not in compared)
@@ -160,7 +160,11 @@ def _require_agreement(module: nn.Module, stack: Stack, dtype: torch.dtype) -> N
         found = None if found is None else found[..., offset + first * jump : offset + end * jump : jump]
         expected = seen[layer.call][..., first:end]
         margin = TOLERANCE * float(expected.nan_to_num(0, 0, 0).abs().max()) + 1e-6 if expected.numel() else 0.0
-        if found is None or found.shape != expected.shape or not torch.allclose(found, expected, 0, margin, True):
+        if (
+            found is None
+            or found.shape != expected.shape
+            or not torch.allclose(found.double(), expected.double(), 0, margin, True)
+        ):
             below = [one.name for one in stack.layers if one.map < layer.map]
             raise Unreadable(
                 f"'{layer.name}' (Conv1d): what was read from forward gives other numbers than the network itself; "

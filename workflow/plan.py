@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 from motif_contribution.contribution import table_path
-from motif_discovery.files import unfinished
 from motif_discovery.settings import Discovery, DiscoverySettings, chosen_neurons, open_discovery
 from motif_interaction.files import fragment_key, fragment_path, stats_key, stats_path, stored_key
 from motif_interaction.interaction import Layer
@@ -65,7 +64,7 @@ def plan_discovery(plan: Plan, settings: WorkflowSettings, opened: Discovery, la
         here = Discovery(opened.settings, layer, opened.checkpoint, opened.network)
         for first, last in blocks_of_neurons(neurons, shard_size(settings, layer)):
             block = list(range(first, last + 1))
-            there = not unfinished(block, here.match_path, here.match_key, False)
+            there = all(here.is_matched(neuron) for neuron in block)
             plan.add("discovery", f"conv{layer}_neurons_{first}-{last}", here.match_key, there)
         key = fingerprint(match=here.match_key, neurons=neurons)
         plan.add("pages", f"conv{layer}", key, here.report_path().is_file())

@@ -209,7 +209,7 @@ def test_an_unknown_key_is_one_line_before_anything_is_computed(project):
         ({"layers": "3-2"}, "key 'layers': 3-2 is no range within 1-7, the layers of the model"),
         ({"interaction_layers": "1-1"}, "key 'interaction_layers': 1-1 is not within 2-3"),
         ({"neurons": "1-99"}, "neurons: 1-99 is outside 1 to 64"),
-        ({"interpreting": "nowhere"}, "nowhere: no such interpreting config file"),
+        ({"interpreting": "nowhere"}, "nowhere: no such config file"),
         ({"interpreting": ""}, "keys 'interpreting' and 'interaction' are both empty"),
         ({"interpreting": "mrl_predictor", "layers": "2-5"}, "key 'layers': 2-5 is no range within 1-4"),
     ],

@@ -244,7 +244,7 @@ def find_config(path: str | Path, below: str = "") -> Path:
         if candidate.is_file():
             return candidate.resolve()
     looked = ", ".join(dict.fromkeys(shown(one) for one in candidates))
-    raise InputError(f"{path}: no such {below.removesuffix('s')} config file (looked for {looked})".replace("  ", " "))
+    raise InputError(f"{path}: no such config file (looked for {looked})")
 
 
 def load_model_settings(name: str | Path) -> ModelSettings | OwnModelSettings:

@@ -8,14 +8,7 @@ from motif_discovery import match, report, sample
 from motif_discovery.demixing import Part
 from motif_discovery.files import Sample, read_sample, stored_key, unfinished, write_motifs
 from motif_discovery.methods import MESSAGE_SEQLETS
-from motif_discovery.settings import (
-    Discovery,
-    DiscoverySettings,
-    chosen_neurons,
-    discovery_parser,
-    open_discovery,
-    require_sampler,
-)
+from motif_discovery.settings import Discovery, DiscoverySettings, discovery_parser, layers_with_neurons, open_discovery
 from utils.config import load_settings
 from utils.progress import progress_bar
 from utils.runtime import InputError, shown
@@ -100,14 +93,9 @@ def run(
         parts_of: the motifs in them.
     """
     opened = open_discovery(settings, 1, method, sampling=False)
-    discoveries = [
-        Discovery(settings, layer, opened.checkpoint, opened.network, method) for layer in layers_of(opened, *layers)
-    ]
-    for discovery in discoveries if method != MESSAGE_SEQLETS else ():  # all can be sampled before work begins
-        require_sampler(discovery)
-    for discovery in discoveries:
-        chosen = chosen_neurons(settings, neurons, discovery.network.model.channels_of(discovery.layer))
-        if method != MESSAGE_SEQLETS:
+    sampling = method != MESSAGE_SEQLETS
+    for discovery, chosen in layers_with_neurons(opened, layers_of(opened, *layers), neurons, sampling):
+        if sampling:
             waiting = unfinished(chosen, discovery.motif_path, discovery.motif_key, overwrite)
             sample.run(discovery, waiting)
         run_layer(discovery, chosen, overwrite, source_of(discovery), parts_of)

@@ -16,14 +16,7 @@ import torch
 
 from motif_discovery import cluster, match, report, sample
 from motif_discovery.files import unfinished
-from motif_discovery.settings import (
-    Discovery,
-    DiscoverySettings,
-    chosen_neurons,
-    discovery_parser,
-    open_discovery,
-    require_sampler,
-)
+from motif_discovery.settings import Discovery, DiscoverySettings, discovery_parser, layers_with_neurons, open_discovery
 from utils.config import load_settings
 from utils.progress import progress_bar
 from utils.runtime import InputError, run_script, shown
@@ -105,12 +98,8 @@ def run(
     opened = open_discovery(settings, last)
     if first < 1:
         raise InputError(f"layer: conv{first} is not a layer of {opened.model_name}")
-    discoveries = [Discovery(settings, layer, opened.checkpoint, opened.network) for layer in range(first, last + 1)]
-    chosen = [chosen_neurons(settings, neurons, one.network.model.channels_of(one.layer)) for one in discoveries]
-    for discovery in discoveries:  # all layers and neurons can be done before work begins
-        require_sampler(discovery)
-    for discovery, of_layer in zip(discoveries, chosen, strict=True):
-        run_layer(discovery, of_layer, processes, overwrite, pages)
+    for discovery, chosen in layers_with_neurons(opened, range(first, last + 1), neurons):
+        run_layer(discovery, chosen, processes, overwrite, pages)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,6 +1,7 @@
 """Settings of motif discovery, and where each of its files lies."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -321,6 +322,23 @@ def chosen_neurons(settings: DiscoverySettings, text: str | None, channels: int)
             raise InputError(f"key 'ind': {settings.ind} is outside 0-{channels} (half-open, counted from 0)")
         return list(range(first + 1, end + 1))
     return list(range(1, channels + 1))
+
+
+def layers_with_neurons(
+    opened: Discovery, layers: Iterable[int], neurons: str | None, sampling: bool = True
+) -> list[tuple[Discovery, list[int]]]:
+    """Return layers with their chosen neurons, once all of them can be done: before the work on any of them begins.
+
+    Raises:
+        InputError: a layer cannot have the sampler of the config, or has not these neurons.
+    """
+    found = []
+    for layer in layers:
+        one = Discovery(opened.settings, layer, opened.checkpoint, opened.network, opened.method)
+        if sampling:
+            require_sampler(one)
+        found.append((one, chosen_neurons(opened.settings, neurons, opened.network.model.channels_of(layer))))
+    return found
 
 
 def discovery_parser(doc: str | None, layer: bool = True) -> argparse.ArgumentParser:

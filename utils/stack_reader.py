@@ -260,7 +260,7 @@ class _Reader:
             function = node.target if node.op == "call_function" else getattr(torch.Tensor, node.target)
             with torch.no_grad():
                 found = function(*args, **kwargs)
-        except Exception:  # noqa: BLE001 the code is the user's
+        except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
             return None
         return found if isinstance(found, torch.Tensor | int | float | tuple) else None
 

@@ -21,9 +21,10 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from utils.config import OwnModelSettings
+from utils.network_trace import copied
 from utils.runtime import InputError, file_sha256, fingerprint, shown
 from utils.stack import Stack
-from utils.stack_reader import Unreadable, copied, read_stack
+from utils.stack_reader import Unreadable, read_stack
 
 logger = logging.getLogger(__name__)
 

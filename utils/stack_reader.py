@@ -6,13 +6,13 @@ in evaluation mode, LayerNorm and linear layers over channels, sums and products
 recurrent layers, attention, means over positions, control flow that depends on values) ends the stack on its branch.
 """
 
-import copy
 import operator
 from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
 
+from utils.network_trace import Root, traced_network
 from utils.stack import Convolution, Layer, Pointwise, Pool, Sliding, Stack, Step
 from utils.stack_nodes import (
     ALIASES,
@@ -23,7 +23,6 @@ from utils.stack_nodes import (
     bound,
     described,
     numbers_of,
-    of_input,
     place_of,
     single,
 )  # fmt: skip
@@ -52,44 +51,12 @@ class _Foreign:
     what: str
 
 
-class _Root(nn.Module):
-    """Calls the network with the sequence alone, so that other arguments have their defaults."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
-        return self.module(X)
-
-
 @dataclass(frozen=True)
 class _Chunks:
     """A feature map in so many parts, by channels."""
 
     whole: _Map
     count: int
-
-
-class _Tracer(fx.Tracer):
-    """Goes into every module whose forward is not torch's own, and past questions about the axes of the input.
-
-    Args:
-        tracks: of the input (batch, tracks, length).
-    """
-
-    def __init__(self, tracks: int) -> None:
-        super().__init__()
-        self.shape = None, tracks, None
-
-    def to_bool(self, obj: fx.Proxy) -> bool:
-        try:
-            return bool(of_input(obj.node, self.shape))
-        except LookupError:
-            return super().to_bool(obj)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m).forward.__module__.startswith("torch.nn") and not isinstance(m, nn.Sequential)
 
 
 def read_stack(module: nn.Module, names: tuple[str, ...] = (), tracks: int = 4) -> Stack:
@@ -103,14 +70,9 @@ def read_stack(module: nn.Module, names: tuple[str, ...] = (), tracks: int = 4) 
     Raises:
         Unreadable: a convolution that is to be interpreted cannot be read, or there is none.
     """
-    _compute_weights(module)
-    traced, tracer, stopped = _Root(copied(module)), _Tracer(tracks), ""
-    try:
-        tracer.trace(traced)
-    except Exception as error:  # noqa: BLE001 the code is the user's: what was recorded before is read
-        stopped = f"{type(error).__name__}: {error}"
-    reader = _Reader(_Root(module), traced)
-    for node in tracer.graph.nodes:
+    graph, traced, stopped = traced_network(module, tracks)
+    reader = _Reader(Root(module), traced)
+    for node in graph.nodes:
         reader.read(node)
     return _chosen(reader, module, names, tracks, stopped)
 
@@ -118,23 +80,6 @@ def read_stack(module: nn.Module, names: tuple[str, ...] = (), tracks: int = 4) 
 def _is_convolution(node: fx.Node) -> bool:
     """Return whether a node calls torch's function."""
     return node.op == "call_function" and getattr(node.target, "__name__", "") == "conv1d"
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """Return a copy to try a network with: what ``forward`` keeps for later calls stays out of the network itself."""
-    try:
-        return copy.deepcopy(module)
-    except Exception:  # noqa: BLE001 the code is the user's: some modules cannot be copied
-        return module
-
-
-def _compute_weights(module: nn.Module) -> None:
-    """Compute the weights that torch's own hooks compute before each call (weight_norm, spectral_norm, prune)."""
-    with torch.no_grad():
-        for one in module.modules():
-            for hook in one._forward_pre_hooks.values():
-                if type(hook).__module__.startswith("torch.nn.utils."):
-                    hook(one, ())
 
 
 def _chosen(reader: "_Reader", module: nn.Module, names: tuple[str, ...], tracks: int, stopped: str) -> Stack:

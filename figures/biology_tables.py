@@ -18,6 +18,7 @@ from motif_contribution import contribution
 from motif_interaction.files import read_table, stats_key, stats_path, stored_key
 from motif_interaction.pairs import read_match_names
 from utils.config import load_settings
+from utils.hdf5 import stored_settings
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.runtime import InputError, atomic_path, root_path, run_script, shown
 from utils.tables import read_csv
@@ -52,13 +53,14 @@ def contribution_table(work: Interpretation, layers: list[int], q_threshold: flo
     table = read_csv(path, dtype=dict.fromkeys(("motif", "motif_note", "segment"), "str"))
     table = table[table["layer"].isin(layers)].reset_index(drop=True)
     table["motif"] = table["motif"].fillna(table["motif_note"])
-    folder = root_path(work.settings.matches) / work.name
-    table["best_match"] = [
-        read_match_names(folder / f"conv{row.layer}" / f"{row.task}.tsv", q_threshold).get(
-            f"{row.task}_{row.segment}", ""
-        )
-        for row in table.itertuples()
-    ]
+    motifs, matches = (root_path(one) / work.name for one in (work.settings.motifs, work.settings.matches))
+
+    def best_match(row: tuple) -> str:
+        own = stored_settings(motifs / f"{row.task}.h5")
+        names = read_match_names(matches / f"conv{row.layer}" / f"{row.task}.tsv", q_threshold, own)
+        return names.get(f"{row.task}_{row.segment}", "")
+
+    table["best_match"] = [best_match(row) for row in table.itertuples()]
     return table[CONTRIBUTION]
 
 

@@ -12,7 +12,7 @@ from motif_discovery.bins import BINS
 from motif_discovery.demixing import Part
 from motif_discovery.methods import COMMANDS, NEURONMOTIF
 from utils import tomtom
-from utils.hdf5 import Damaged, new_file, read_arrays
+from utils.hdf5 import Damaged, new_file, read_arrays, stored_settings
 from utils.motif import Motif, segments, to_ppm, write_meme
 from utils.neuron_motif import PART_COLUMNS, read_parts
 from utils.runtime import InputError, shown, write_text
@@ -43,10 +43,7 @@ def stored_key(path: Path) -> str:
     if not path.is_file():
         return ""
     if path.suffix == ".h5":
-        try:
-            return read_arrays(path, {}, {"settings": str})["settings"]
-        except Damaged:
-            return ""
+        return stored_settings(path)
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".tsv":
         last = text.rstrip().rpartition("\n")[2]
@@ -153,14 +150,14 @@ def part_segments(name: str, part: Part) -> list[tuple[Motif, tuple[int, int]]]:
     ]
 
 
-def write_matches(path: Path, matches: pd.DataFrame, key: str) -> None:
-    """Write Tomtom's table; the last line, a comment as in Tomtom's own files, holds the key."""
+def write_matches(path: Path, matches: pd.DataFrame, key: str, motifs: str = "") -> None:
+    """Write Tomtom's table; the last lines, comments as in Tomtom's own files, hold the keys of motifs and matches."""
     table = matches.copy()
     for column in ("p-value", "E-value", "q-value"):
         table[column] = [f"{value:.6g}" for value in table[column]]
     # no quoting: names hold no white space, and read_matches takes them as they stand
     text = table.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE)
-    write_text(path, text + f"# settings: {key}\n")
+    write_text(path, f"{text}{tomtom.MOTIFS}{motifs}\n# settings: {key}\n")
 
 
 def read_matches(path: Path) -> pd.DataFrame:

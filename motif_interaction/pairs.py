@@ -6,6 +6,7 @@ than 12 nt or 12 bits (2 per base, 1 per choice of two: longer words stand in ha
 its ends. A word of under 4 nt or under 6 bits stands everywhere and is none.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,11 +17,13 @@ import numpy as np
 from motif_interaction.words import Motif, read_word
 from utils import motif as matrices
 from utils.config import read_yaml
-from utils.hdf5 import Damaged
+from utils.hdf5 import Damaged, stored_settings
 from utils.neuron_motif import read_parts
 from utils.runtime import InputError, shown
 from utils.sequence import IUPAC, iupac_ppm
-from utils.tomtom import read_matches, tomtom
+from utils.tomtom import are_of, read_matches, tomtom
+
+logger = logging.getLogger(__name__)
 
 SHORTEST, LONGEST = 4, 12  # nt of a word
 FEWEST_BITS, MOST_BITS = 6.0, 12.0  # of a word
@@ -115,15 +118,19 @@ def word_names(words: Sequence[str], database: Sequence[matrices.Motif], q_thres
     return {row["Query_ID"]: names[row["Target_ID"]] for _, row in table[::-1].iterrows()}
 
 
-def read_match_names(path: Path, q_threshold: float) -> dict[str, str]:
+def read_match_names(path: Path, q_threshold: float, motifs: str = "") -> dict[str, str]:
     """Return the best database match of each segment, from Tomtom's table; columns are found by their names.
 
-    Where the table is not there or lists nothing up to the threshold, a segment has no name.
+    Where the table is not there, is of motifs of another key, or lists nothing up to the threshold, a segment has no
+    name.
 
     Raises:
         InputError: not such a table.
     """
     if not path.is_file():
+        return {}
+    if not are_of(path, motifs):
+        logger.warning("%s: matches of motifs of other settings, which name nothing; match again", shown(path))
         return {}
     table = read_matches(path, ("Query_ID", "Target_ID", "q-value"))
     table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
@@ -153,7 +160,7 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
         raise InputError(f"{shown(motifs)}: damaged motifs ({error}); cluster again") from None
     if found["maximum"] <= 0:
         raise InputError(f"{name} never fires: it has no motifs and no pairs")
-    names = read_match_names(matches, q_threshold)
+    names = read_match_names(matches, q_threshold, stored_settings(motifs))
     weight: dict[tuple[str, str], int] = {}
     name_of: dict[str, str] = {}
     for pfm, path, size in zip(found["pfm"], found["path"], found["size"], strict=True):

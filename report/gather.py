@@ -10,7 +10,7 @@ from report.cards import card_of
 from report.firing import Messages, read_firing
 from report.motifs import motif_rows
 from report.neurons import neuron_name, ppm_of, read_neuron
-from report.overview import dataset_facts, network_facts, stage_rows
+from report.overview import READ, dataset_facts, network_facts, stage_rows
 from report.settings import Work
 from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds
 from utils.progress import progress_bar
@@ -83,11 +83,10 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
         found.pair_notes |= notes
         scan_note = _firing(work, messages, layer, facts, cache, found)
         contributed = sum(name in found.contributions for name in names.values())
-        states = {neuron: one["state"] for neuron, one in facts.items()}
         measured = len({pair["task"] for pair in pairs} | notes.keys())
-        rows = stage_rows(work, layer, states, scan_note, contributed, len(pairs), measured)
+        rows = stage_rows(work, layer, facts, scan_note, contributed, len(pairs), measured)
         shown = any(row["said"] for row in rows)
-        interpreted = sum(state in ("fine", "silent", "empty") for state in states.values())
+        interpreted = sum(one["state"] in READ for one in facts.values())
         found.network["rows"][layer - 1]["interpreted"] = interpreted
         found.status.append({"layer": layer, "started": shown, "rows": rows})
         found.pairs += pairs

@@ -9,7 +9,7 @@ from report.cache import kept, state_of
 from report.settings import Work
 from utils import tomtom
 from utils.activation import WindowNetwork
-from utils.hdf5 import Damaged
+from utils.hdf5 import Damaged, stored_settings
 from utils.motif import iupac_consensus, segments, to_ppm
 from utils.neuron_motif import PART_COLUMNS, neuron_motif, read_parts
 from utils.runtime import shown
@@ -30,6 +30,7 @@ NOTHING = {
     "population": None,
     "parts": [],
     "best": None,
+    "outdated": False,
 }
 _DIGITS = np.frombuffer(DIGITS.encode(), dtype=np.uint8)
 _LEVEL_OF = np.frombuffer(LEVELS.encode(), dtype=np.uint8)[
@@ -77,7 +78,7 @@ def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cac
     """Return the facts of a neuron, from the cache where its files are what they were.
 
     ``state`` is ``missing``, ``damaged``, ``other`` (made with other weights), ``silent`` (never fires), ``empty`` (no
-    part) or ``fine``; ``note`` says why there is no motif.
+    part) or ``fine``; ``note`` says why there is no motif; ``outdated`` that the matches are of other motifs.
     """
     name, motifs, matches = neuron_name(layer, neuron), work.motifs(layer, neuron), work.matches(layer, neuron)
     if not motifs.is_file():
@@ -107,7 +108,9 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         return {**NOTHING, "state": "other", "note": best.note}
     fires = maximum > 0
     bins = np.bincount(bin_of(activation, maximum), minlength=BINS) if fires else np.zeros(BINS, dtype=int)
-    table = read_matches(work.matches(layer, neuron))
+    matches = work.matches(layer, neuron)
+    outdated = matches.is_file() and not tomtom.are_of(matches, stored_settings(path))
+    table = {} if outdated else read_matches(matches)
     name = neuron_name(layer, neuron)
     everything = np.concatenate(list(ppms), axis=1) if fires and len(ppms) else np.zeros((4, 0))
     words = spelled(iupac_consensus(everything), work.alphabet)  # of all parts at once
@@ -126,6 +129,7 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         "quota": bin_quota(field, work.discovery.bin_limit),
         "population": None if population is None else population.tolist(),
         "parts": sorted(parts, key=lambda part: -part["maximum"]),
+        "outdated": outdated,
         "best": None,
     }
     if fires and best.pfm is not None:

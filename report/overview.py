@@ -132,6 +132,9 @@ def evaluation_command(work: Work, label: str) -> str:
     return f"bash {stage}/run_test.sh configs/training/{work.name}.yaml {checkpoint}"
 
 
+READ = ("fine", "silent", "empty")  # states of neurons whose motif file was read
+
+
 def commands(work: Work, layer: int) -> dict[str, str]:
     """Return the command of each stage for a layer."""
     interpreting, interaction = work.command_config("interpreting"), work.command_config("interaction")
@@ -145,14 +148,14 @@ def commands(work: Work, layer: int) -> dict[str, str]:
 
 
 def stage_rows(
-    work: Work, layer: int, states: dict[int, str], scan_note: str, contributions: int, pairs: int, measured: int
+    work: Work, layer: int, facts: dict[int, dict], scan_note: str, contributions: int, pairs: int, measured: int
 ) -> list:
     """Return a row per stage of a layer: title, what is there, when it was made, and the command where it is missing.
 
     Args:
         work: the model.
         layer: counted from 1.
-        states: state of the motifs of each neuron.
+        facts: of each neuron.
         scan_note: what is wrong with the scan; empty where it is fine or not there.
         contributions: neurons of the layer in the table of contributions.
         pairs: pairs of the layer.
@@ -161,8 +164,8 @@ def stage_rows(
     channels = work.channels_of(layer)
     neurons = range(1, channels + 1)
     run = commands(work, layer)
-    done = [one for one, state in states.items() if state in ("fine", "silent", "empty")]
-    matched = [one for one in done if work.matches(layer, one).is_file()]
+    done = [one for one, own in facts.items() if own["state"] in READ]
+    matched = [one for one in done if work.matches(layer, one).is_file() and not facts[one]["outdated"]]
     located = [one for one in neurons if work.fragments(layer, one).is_file()]
     scanned = work.scan(layer).is_file() and not scan_note
 
@@ -173,7 +176,7 @@ def stage_rows(
 
     full = {"Motifs": channels, "Database matches": channels, "Contribution": channels,
             "Fragments": channels, "Interactions": channels}  # fmt: skip
-    wrong = sum(state in ("other", "damaged") for state in states.values())
+    wrong = sum(own["state"] in ("other", "damaged") for own in facts.values())
     problem = f"{wrong} of other weights or damaged" if wrong else ""
     return [
         row("Motifs", len(done), f"of {channels} neurons", [work.motifs(layer, one) for one in done],

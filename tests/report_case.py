@@ -104,7 +104,7 @@ class Case:
                     dict(zip(MATCH_COLUMNS, [motif, target, 0, q / 9, q * 9, q, 5, "UGUAA", "UGUAN", "+"], strict=True))
                 )
         table = pd.DataFrame(rows, columns=list(MATCH_COLUMNS))
-        write_matches(folder / "tomtom_match_results" / "demo" / f"conv{layer}" / f"{name}.tsv", table, "key")
+        write_matches(folder / "tomtom_match_results" / "demo" / f"conv{layer}" / f"{name}.tsv", table, "key", "key")
 
     def scan(self, layer: int) -> None:
         """Write a scan; the last neuron never fires."""

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from motif_discovery.files import write_matches
 from motif_interaction.pairs import bits, derive_pairs, read_labels, read_match_names, word_names, word_of
 from utils.motif import Motif
 from utils.runtime import InputError
@@ -101,6 +102,20 @@ def test_names_come_from_the_matches_by_column_name(tmp_path):
     assert read_match_names(matches, 0.05) == {"conv4_neuron7_0-2_14-19": "METTL3"}
     first = derive_pairs("conv4_neuron7", path, matches)[0]
     assert {first.a.words[0]: first.a.name, first.b.words[0]: first.b.name} == {"CUACCU": "", "GGACU": "METTL3"}
+
+
+def test_matches_of_other_motifs_name_nothing(tmp_path, caplog):
+    """Segments of motifs of other settings may have the same names."""
+    path, matches = write_neuron(tmp_path, PARTS), tmp_path / "matches.tsv"
+    table = pd.DataFrame([row("conv4_neuron7_0-2_14-19", "METTL3", 0.001)])
+    for motifs, own, names in (("a", "a", True), ("a", "b", False), ("", "b", True), ("a", "", True)):
+        write_matches(matches, table, "key", motifs)
+        with h5py.File(path, "a") as file:
+            file.attrs["settings"] = own
+        first = derive_pairs("conv4_neuron7", path, matches)[0]
+        assert ("METTL3" in (first.a.name, first.b.name)) == names
+        assert ("other settings" in caplog.text) == (not names)
+        caplog.clear()
 
 
 def test_what_is_missing_is_said(tmp_path, one_line):

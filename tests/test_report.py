@@ -396,6 +396,23 @@ def test_results_of_other_weights_are_said_and_not_shown(tmp_path):
     assert "Best fragments" not in neuron
 
 
+def test_matches_of_motifs_of_other_settings_are_said_and_not_shown(tmp_path):
+    """Segments of both have the same names."""
+    case = complete_case(tmp_path)
+    path = tmp_path / "motif_discovery/tomtom_match_results/demo/conv2/conv2_neuron1.tsv"
+    assert "# motifs: key\n" in path.read_text(encoding="utf-8")
+    before = Reader((build(case) / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
+    path.write_text(path.read_text(encoding="utf-8").replace("# motifs: key", "# motifs: other"), encoding="utf-8")
+    site = build(case)
+    neuron = Reader((site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
+    said = "matches are of motifs of other settings"
+    assert said in neuron
+    assert "Best match" not in neuron
+    assert said not in before
+    assert "Best match" in before
+    assert said not in (site / "neurons/conv2_neuron3.html").read_text(encoding="utf-8")
+
+
 def test_broken_files_are_one_line(tmp_path, one_line, capsys):
     case = complete_case(tmp_path)
     path = tmp_path / "motif_interaction/results/stats/demo/conv2_motif_scramble_stats.csv"

@@ -99,6 +99,14 @@ def read_arrays(
     return found
 
 
+def stored_settings(path: str | Path) -> str:
+    """Return the key of the settings that a file was made with; empty where it has none or is damaged."""
+    try:
+        return read_arrays(path, {}, {"settings": str})["settings"]
+    except Damaged:
+        return ""
+
+
 def _numbers(stored: h5py.Dataset, name: str, gaps: bool) -> np.ndarray:
     if stored.dtype.kind not in "iuf":
         raise Damaged(f"'{name}' does not hold numbers")

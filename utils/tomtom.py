@@ -16,6 +16,7 @@ from utils.runtime import InputError, shown
 from utils.sequence import decode
 
 logger = logging.getLogger(__name__)
+MOTIFS = "# motifs: "  # begins the line of a table with the key of the motifs that were matched
 FEW = 25  # motifs of a database, below which its p-values depend on which they are (memelite says so)
 
 COLUMNS = [
@@ -136,6 +137,16 @@ def _compare(
     finally:
         torch.set_num_threads(threads)
     return p.astype(np.float64), offset, overlap
+
+
+def are_of(path: Path, motifs: str) -> bool:
+    """Return whether a table of matches is of the motifs with a key; where either says nothing, it is taken to be.
+
+    Segments of other motifs may have the same names.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    own = next((line.removeprefix(MOTIFS) for line in reversed(lines) if line.startswith(MOTIFS)), "")
+    return not (motifs and own) or own == motifs
 
 
 def read_matches(path: Path, needed: Sequence[str] = COLUMNS) -> pd.DataFrame:

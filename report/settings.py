@@ -180,7 +180,8 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
 
     A config of configs/models names the model itself; one of configs/interpreting or configs/interaction names it under
     ``model`` and has the settings of its stage. The settings of a stage whose config was not given are those of
-    configs/STAGE/MODEL.yaml, or the defaults where there is none.
+    configs/STAGE/MODEL.yaml, where there is none those of a STAGE.yaml beside the given one that names the same model,
+    and else the defaults.
 
     Raises:
         InputError: no such config, it names no model, or the checkpoint cannot be read.
@@ -193,12 +194,16 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
         model = load_model_settings(str(content["model"]))
         own = set(InteractionSettings.model_fields) - SHARED
         guessed = "interaction" if own & set(content) else "interpreting"
-        stage = path.parent.name if path.parent.name in STAGES else guessed
+        stage = next((name for name in (path.parent.name, path.stem) if name in STAGES), guessed)
     else:
         raise InputError(f"{shown(path)}: neither 'model' nor 'checkpoint' is in it; give a config of the model")
     files = {one: ROOT / "configs" / one / f"{model.name}.yaml" for one in STAGES}
     if stage:
         files[stage] = path
+        for one, file in files.items():
+            beside = path.with_name(f"{one}.yaml")
+            if not file.is_file() and beside.is_file() and read_yaml(beside).get("model") == content["model"]:
+                files[one] = beside
     given = {one: read_yaml(file) if file.is_file() else {} for one, file in files.items()}
     named = {"model": model.name}
     interaction = InteractionSettings(**named)

@@ -377,6 +377,16 @@ def test_commands_of_a_model_without_configs_borrow_one(tmp_path):
         )
     case = Case(tmp_path)
     assert commands(open_work(case.config), 2)["pairs"].endswith(f".yaml model={tmp_path / 'model.yaml'}")
+    stages = {stage: tmp_path / f"{stage}.yaml" for stage in ("interpreting", "interaction")}
+    for stage, path in stages.items():
+        path.write_text(f"model: {tmp_path / 'model.yaml'}\nmotif_database: {stage}.meme\n")
+    for path in stages.values():  # the config of the other stage lies beside it
+        work = open_work(path)
+        assert work.configs == {stage: str(beside) for stage, beside in stages.items()}
+        assert commands(work, 2)["scan"].endswith(f" 2 2 {stages['interaction']}")
+        assert work.discovery.motif_database == "interpreting.meme"
+    stages["interaction"].write_text("model: mrl_predictor\n")  # of another model
+    assert open_work(stages["interpreting"]).configs["interaction"] == "configs/interaction/demo.yaml"
 
 
 def test_results_of_other_weights_are_said_and_not_shown(tmp_path):

@@ -2,12 +2,17 @@
 
 First some chains climb, half of them from the best windows of a random stretch, which one dense pass evaluates; then
 others fill the bins below the maximum. In a step every chain has children, which substitute some positions so as to
-come near their target levels (motif_discovery.proposals). Children are evaluated exactly and offered to the neuron's
-bins; a chain goes on from the child that came nearest to its target. A climber's target is above the maximum; most of
-its children take over a part of another climber, so that what each found comes together; a climber goes on from its own
-best child only, so that they stay different for long. The other chains' targets are drawn from the bins that still want
-sequences; chains and targets are paired in order of activation, so each chain is near its targets. The lower bins fill
-from every window of these chains laid end to end, which one dense pass evaluates at a tenth of the price.
+come near their target levels or take over a part of another sequence (motif_discovery.proposals). Children are
+evaluated exactly and offered to the neuron's bins; a chain goes on from the child that came nearest to its target.
+
+A climber's target is above the maximum. Most of its children take over a part of another climber, so that what each
+found comes together, in the first steps rather of one of many good windows of the stretch: what no climber has at the
+beginning none would find later. A climber goes on from its own best child only, so that they stay different for long.
+
+The other chains' targets are drawn from the bins that still want sequences; chains and targets are paired in order of
+activation, so each chain is near its targets. Half of their children take over a part of a chain of about the same
+activation; the highest chains go on climbing. The lower bins fill from every window of these chains laid end to end,
+which one dense pass evaluates at a tenth of the price.
 
 Ideas: locally informed proposals (Zanella 2020, doi:10.1080/01621459.2019.1585255; Grathwohl et al. 2021, Gibbs with
 gradients, arXiv:2102.04509) and flat-histogram sampling (Berg and Neuhaus 1992, doi:10.1103/PhysRevLett.68.9). The
@@ -22,21 +27,25 @@ import numpy as np
 import torch
 
 from motif_discovery.bins import BINS, SampleBins
-from motif_discovery.proposals import substituted
+from motif_discovery.proposals import recombined, substituted
 from utils.activation import WindowNetwork
 
-BEGINNINGS = 2**15  # windows of the random stretch; at the best ones of its neuron every other climber begins
+STRETCH = 2**15  # windows of the random stretch
 CHUNK = 2**14  # of them in a dense pass
+LIBRARY = 2**10  # the best ones of each neuron; at the first of these every other climber begins
+FROM_LIBRARY, LIBRARY_STEPS = 0.8, 8  # share of parts that is taken of these at first; it falls to 0 in so many steps
 CLIMBER_CHILDREN, CLIMBER_CHANGES, CHANGE_FIELD = 10, 2, 150  # children; positions a child changes, one more per 150 nt
 TAKEN, TAKEN_MOVED = 3, 3  # of the children: have a part of another climber in the same place, or moved
 JUMPS = TAKEN + TAKEN_MOVED + 1  # one child has a part of itself moved
-LEAST_PART, LONGEST_PART = 3, 0.5  # nt, and share of the field, of a part that is taken over
+LONGEST_PART = 0.5  # share of the field that a part which is taken over has at most
 MOVED = (-4, -3, -2, -1, 1, 2, 3, 4)  # nt by which a part is moved: motifs come to the distance that they want
 ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
 POLISHED = 96  # single substitutions that are tried on the highest climber then
 FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 16, 0.25  # the last as share of the positions, but at most
 LEAST_CHANGES, MOST_CHANGES = 5, 32
 TOPS = 4  # of the fillers begin at the highest climbers, the others at random
+FILLER_JUMPS, NEAR = 8, 24  # of the children: have a part of a chain up to so many places above or below
+RISING, RISING_POLISHED = 6, 4  # fillers, the highest, that go on climbing; steps after which the highest is polished
 WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
 REBORN = 0.25  # how often it goes on from a stored sequence near the levels that are wanted
 JOINTS_YIELD = 0.03  # of the windows over the joints of fillers so many must be wanted, or they are not read again
@@ -112,18 +121,18 @@ class GradientSampler:
         self.changes = min(CLIMBER_CHANGES + self.field // CHANGE_FIELD, self.field)
 
     @cached_property
-    def beginnings(self) -> torch.Tensor:
-        """The best windows of a random stretch for every neuron of the layer, uint8 (neurons, climbers / 2, field)."""
+    def library(self) -> torch.Tensor:
+        """The best windows of a random stretch for every neuron of the layer, uint8 (neurons, 1024, field)."""
         rng = np.random.default_rng((self.seed, self.layer))
-        stretch = torch.from_numpy(rng.integers(4, size=BEGINNINGS + self.field - 1, dtype=np.uint8)).to(self.device)
+        stretch = torch.from_numpy(rng.integers(4, size=STRETCH + self.field - 1, dtype=np.uint8)).to(self.device)
         found, place = [], []
-        for start in range(0, BEGINNINGS, CHUNK):
+        for start in range(0, STRETCH, CHUNK):
             part = stretch[None, start : start + CHUNK + self.field - 1]
             *_, (_, x) = self.network.dense_maps(part, self.layer, self.layer)
-            highest = x[0, :, 0].topk(self.climbing.climbers // 2, dim=1)
+            highest = x[0, :, 0].topk(LIBRARY, dim=1)
             found.append(highest.values)
             place.append(highest.indices + start)
-        best = torch.cat(found, dim=1).topk(self.climbing.climbers // 2, dim=1).indices
+        best = torch.cat(found, dim=1).topk(LIBRARY, dim=1).indices
         return stretch.unfold(0, self.field, 1)[torch.cat(place, dim=1).gather(1, best)]
 
     def sample(self, neurons: list[int], progress: Callable[[int], None] | None = None) -> list[SampleBins]:
@@ -132,8 +141,9 @@ class GradientSampler:
         self.random = {one: np.random.Generator(np.random.SFC64((self.seed, self.layer, one))) for one in neurons}
         self.progress = progress or (lambda step: None)
         self.tops: dict[int, torch.Tensor] = {}
-        others = self._random(neurons, self.climbing.climbers - self.climbing.climbers // 2)
-        self._climb(self._start(neurons, torch.cat([others, self.beginnings[neurons]], dim=1)))
+        good = self.climbing.climbers // 2
+        others = self._random(neurons, self.climbing.climbers - good)
+        self._climb(self._start(neurons, torch.cat([others, self.library[neurons, :good]], dim=1)))
         firing = [neuron for neuron in neurons if self.bins[neuron].maximum > 0]
         if firing:
             tops = torch.stack([self.tops[neuron] for neuron in firing])
@@ -170,7 +180,7 @@ class GradientSampler:
             target = state.activation[..., None] + (ABOVE * size)[..., None] * draws.float()
             changes = torch.full(shape, self.changes, device=self.device)
             children = self._children(state, target, changes, self.changes, power=2.0)
-            children[:, :, :JUMPS] = self._jumps(state)
+            children[:, :, :JUMPS] = self._jumps(state, FROM_LIBRARY * max(0.0, 1 - step / LIBRARY_STEPS))
             activation = self._evaluate(children.flatten(1, 2), state.neuron)
             highest, child = activation.view(*target.shape).max(dim=2)
             moves = highest > state.activation
@@ -208,33 +218,40 @@ class GradientSampler:
         self._offer(state.neuron, _take(near, which), highest)
         self._set(state, moves, moved)
 
-    def _jumps(self, state: _Chains) -> torch.Tensor:
+    def _jumps(self, state: _Chains, from_library: float) -> torch.Tensor:
         """Return for each climber children with a part of another climber, in its place or moved, and one of its own.
+
+        Args:
+            state: the climbers.
+            from_library: share of the parts that are of a window of the library instead of another climber.
 
         Returns:
             uint8 (n, climbers, 7, field).
         """
         climbers, field = state.sequence.shape[1:]
-        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((4, JUMPS, climbers)))
-        who, size, start, far = draws.unbind(dim=1)  # (n, JUMPS, climbers) each
-        columns = torch.arange(field, device=self.device)
-        moved = torch.tensor(MOVED, device=self.device)[(far * len(MOVED)).long()]
-        moved[:, :TAKEN] = 0
-        other = _take(state.sequence, (who * climbers).long().flatten(1)).unflatten(1, (JUMPS, climbers))
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((5, JUMPS, climbers)))
+        who, size, start, far, which = draws.unbind(dim=1)  # (n, JUMPS, climbers) each
+        other = _take(state.sequence, (who * climbers).long())
+        if from_library:
+            known = self.library[state.neuron[:, None, None], (who * LIBRARY).long()]
+            other = torch.where((which < from_library)[..., None], known, other)
         other[:, -1] = state.sequence
         longest = torch.full((JUMPS, 1), LONGEST_PART * field, device=self.device)
         longest[-1] = field
-        size = (LEAST_PART + size * (longest - LEAST_PART).clamp(min=0)).long()
-        start = (start * (field + size - 1)).long() - size + 1  # at least one position lies inside
-        inside = (columns >= start[..., None]) & (columns < (start + size)[..., None])
-        taken = other.gather(3, (columns - moved[..., None]).clamp(0, field - 1))
-        return torch.where(inside, taken, state.sequence[:, None]).transpose(1, 2)
+        return recombined(state.sequence, other, self._moves(far, TAKEN), size, start, longest)
+
+    def _moves(self, far: torch.Tensor, taken: int) -> torch.Tensor:
+        """Return by how much parts are moved, from even numbers (n, jumps, chains); the first ``taken`` stay."""
+        moved = torch.tensor(MOVED, device=self.device)[(far * len(MOVED)).long()]
+        moved[:, :taken] = 0
+        return moved
 
     # -- filling ------------------------------------------------------------------------------------------------
 
     def _fill(self, state: _Chains) -> None:
         """Fill the bins below the maximum of each neuron."""
         most = min(max(LEAST_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES, self.field)
+        rising = torch.arange(FILLERS, device=self.device) >= FILLERS - RISING  # of the chains in order of activation
         for step in range(STEPS):
             state.sort()
             self._scan_joints(state)
@@ -243,17 +260,25 @@ class GradientSampler:
             highest = torch.tensor([self.bins[neuron].maximum for neuron in state.neuron.tolist()], device=self.device)
             room = (1.1 - target / highest[:, None, None]).clamp(0.1, 1)  # the higher, the fewer changes are borne
             children = self._children(state, target, 1 + (sizes * room * most).long(), most, power=1.0)
+            children[:, :, :FILLER_JUMPS] = self._parts_of_near(state)
             activation = self._evaluate(children.flatten(1, 2), state.neuron)
             self._offer(state.neuron, children.flatten(1, 2), activation)
-            miss, child = (activation.view(*target.shape) - target).abs().min(dim=2)
+            activation = activation.view(*target.shape)
+            miss, child = (activation - target).abs().min(dim=2)
             own = target.gather(2, child[..., None])[..., 0]
             wander = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < WANDERS
             moves = (miss <= (state.activation - own).abs()) | wander
+            best, best_child = activation.max(dim=2)
+            child = torch.where(rising, best_child, child)
+            moves = torch.where(rising, best > state.activation, moves)
             moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
             reborn = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < REBORN
+            reborn &= ~rising
             stored = [self.bins[one].draw(FILLERS, self.random[one]) for one in state.neuron.tolist()]
             moved = torch.where(reborn[..., None], torch.from_numpy(np.stack(stored)).to(self.device), moved)
             self._set(state, moves | reborn, moved)
+            if (step + 1) % RISING_POLISHED == 0:
+                self._polish(state)
             self.progress(step)
             own = [self.bins[neuron] for neuron in state.neuron.tolist()]
             stored = torch.tensor([float(one.counts.sum()) for one in own], device=self.device)
@@ -262,6 +287,16 @@ class GradientSampler:
             state.waiting[full] = FILL_PATIENCE
             if self._finished(state, (stored >= state.reached + enough) & ~full, stored, FILL_PATIENCE):
                 return
+
+    def _parts_of_near(self, state: _Chains) -> torch.Tensor:
+        """Return for each filler children uint8 (n, fillers, 8, field) with a part of one of about its activation."""
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((4, FILLER_JUMPS, FILLERS)))
+        who, size, start, far = draws.unbind(dim=1)
+        rank = torch.arange(FILLERS, device=self.device)
+        low, high = (rank - NEAR).clamp(min=0), (rank + NEAR).clamp(max=FILLERS - 1)
+        other = _take(state.sequence, low + (who * (high - low + 1)).long())
+        longest = torch.full((FILLER_JUMPS, 1), LONGEST_PART * self.field, device=self.device)
+        return recombined(state.sequence, other, self._moves(far, FILLER_JUMPS // 2), size, start, longest)
 
     def _scan_joints(self, state: _Chains) -> None:
         """Offer every window of the chains laid end to end, in random order: parts of two chains each.
@@ -336,5 +371,6 @@ class GradientSampler:
 
 
 def _take(sequence: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Return sequences (n, k, field) of chains (n, size, field) by row numbers (n, k)."""
-    return sequence.gather(1, rows[..., None].expand(*rows.shape, sequence.shape[2]))
+    """Return sequences (n, ..., field) of chains (n, size, field) by row numbers (n, ...)."""
+    flat = rows.flatten(1)[..., None].expand(-1, -1, sequence.shape[2])
+    return sequence.gather(1, flat).view(*rows.shape, sequence.shape[2])

@@ -1,13 +1,15 @@
-"""Proposals: sequences whose first-order effects bring them near a wanted activation, by exponential tilting.
+"""Proposals: sequences with parts of others, or whose first-order effects bring them near a wanted activation.
 
-Bases of the positions that change are drawn with probabilities proportional to exp(b d), d the first-order effect of
-the substitution and b such that the expected sum of the effects is what is wanted.
+The latter by exponential tilting: bases of the positions that change are drawn with probabilities proportional to
+exp(b d), d the first-order effect of the substitution and b such that the expected sum of the effects is what is
+wanted.
 """
 
 import torch
 
 NEWTON_STEPS = 4  # for the tilt
 STEEPEST = 12.0  # largest tilt, in units of 1 / standard deviation of the effects
+LEAST_PART = 3  # nt that are taken over
 
 
 def substituted(
@@ -48,6 +50,36 @@ def substituted(
     new = (pick[..., None, :] > share.cumsum(dim=3)[:, :, :, :3]).sum(dim=3).to(torch.uint8)
     parent = sequence[:, :, None].expand(-1, -1, children, -1)
     return parent.scatter(3, place, torch.where(used, new, parent.gather(3, place)))
+
+
+def recombined(
+    sequence: torch.Tensor,
+    other: torch.Tensor,
+    moved: torch.Tensor,
+    size: torch.Tensor,
+    start: torch.Tensor,
+    longest: torch.Tensor,
+) -> torch.Tensor:
+    """Return children of sequences, each with a part of another one.
+
+    Args:
+        sequence: uint8 (n, chains, field).
+        other: of which each child has a part, uint8 (n, jumps, chains, field).
+        moved: nt to the right by which the part is moved, int64 (n, jumps, chains).
+        size: even numbers in (0, 1) that decide how long the part is, (n, jumps, chains).
+        start: likewise, where it begins; at least one position of it lies inside.
+        longest: nt of a part at most, (jumps, 1).
+
+    Returns:
+        uint8 (n, chains, jumps, field).
+    """
+    field = sequence.shape[2]
+    columns = torch.arange(field, device=sequence.device)
+    size = (LEAST_PART + size * (longest - LEAST_PART).clamp(min=0)).long()
+    start = (start * (field + size - 1)).long() - size + 1
+    inside = (columns >= start[..., None]) & (columns < (start + size)[..., None])
+    taken = other.gather(3, (columns - moved[..., None]).clamp(0, field - 1))
+    return torch.where(inside, taken, sequence[:, None]).transpose(1, 2)
 
 
 def tilted(d: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:

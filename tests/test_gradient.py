@@ -8,7 +8,16 @@ import torch
 
 from motif_discovery.bins import BINS, SampleBins, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
-from motif_discovery.gradient import FILLERS, JUMPS, LONGEST_PART, GradientSampler
+from motif_discovery.gradient import (
+    FILLER_JUMPS,
+    FILLERS,
+    JUMPS,
+    LIBRARY,
+    LONGEST_PART,
+    NEAR,
+    STRETCH,
+    GradientSampler,
+)
 from motif_discovery.proposals import tilted
 from motif_discovery.sample import chosen_sampler
 from motif_discovery.settings import DiscoverySettings, open_discovery
@@ -137,7 +146,7 @@ def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
     one = sampler(seeded_model(3, 4, seed=2), 3)
     one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
     constant = torch.arange(4, dtype=torch.uint8).repeat_interleave(6)[None, :, None].expand(1, 24, one.field)
-    children = one._jumps(one._start([0], constant))
+    children = one._jumps(one._start([0], constant), 0.0)
     assert children.shape == (1, 24, JUMPS, one.field)
     own = children == constant[:, :, None]
     assert own[:, :, -1].all()  # a part of itself that is moved is the same letter
@@ -147,9 +156,40 @@ def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
     strange = [len(set(child.tolist())) for child in children[0, :, :-1].flatten(0, 1)]
     assert set(strange) == {1, 2}  # of one other climber, which may be of the same letter
     counting = (torch.arange(one.field) % 4).to(torch.uint8)[None, None].expand(1, 24, -1)
-    moved = one._jumps(one._start([0], counting))
+    moved = one._jumps(one._start([0], counting), 0.0)
     assert (moved[:, :, :3] == counting[:, :, None]).all()  # the first three are put where they were
     assert (moved[:, :, 3:] != counting[:, :, None]).any(dim=-1).float().mean() > 0.5
+
+
+def test_parts_come_from_the_best_windows_of_the_stretch_at_first():
+    """The library holds the best windows of the whole stretch, the highest first, whatever chunks it was read in."""
+    one = sampler(seeded_model(3, 4, seed=2), 3)
+    one.random, one.bins = {1: np.random.default_rng(1)}, {1: SampleBins(one.field, one.quota, 1)}
+    library = one.library[1]
+    activation = one.network.activation(library, 3, torch.ones(LIBRARY, dtype=torch.int64))
+    assert (activation[:-1] >= activation[1:] - 1e-5).all()
+    random = np.random.default_rng((one.seed, 3)).integers(4, size=STRETCH + one.field - 1, dtype=np.uint8)
+    windows = torch.from_numpy(np.lib.stride_tricks.sliding_window_view(random, one.field).copy())
+    every = one.network.activation(windows, 3, torch.ones(STRETCH, dtype=torch.int64))
+    np.testing.assert_allclose(activation, every.sort(descending=True).values[:LIBRARY], atol=1e-5)
+    one.library[1] = 3  # all U, so that its parts are seen
+    adenine = torch.zeros(1, 24, one.field, dtype=torch.uint8)
+    for share, wanted in ((1.0, 1.0), (0.5, 0.5), (0.0, 0.0)):
+        children = one._jumps(one._start([1], adenine), share)[:, :, :-1]
+        assert abs((children == 3).any(dim=-1).float().mean() - wanted) < 0.15
+        assert ((children == 0) | (children == 3)).all()
+
+
+def test_fillers_take_over_parts_of_chains_of_about_their_activation():
+    one = sampler(seeded_model(3, 4, seed=2), 3)
+    one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
+    halves = (torch.arange(FILLERS) >= FILLERS // 2).to(torch.uint8)  # A below, C above
+    children = one._parts_of_near(one._start([0], halves[None, :, None].expand(1, FILLERS, one.field)))[0]
+    assert children.shape == (FILLERS, FILLER_JUMPS, one.field)
+    foreign = (children != halves[:, None, None]).any(dim=-1).float().mean(dim=-1)
+    far = (torch.arange(FILLERS) - (FILLERS / 2 - 0.5)).abs() > NEAR
+    assert not foreign[far].any()
+    assert foreign[~far].mean() > 0.15
 
 
 def test_gradients_are_of_the_sequences_of_now_when_they_are_refreshed(monkeypatch):

@@ -28,6 +28,7 @@ class Run:
         seconds: of the processor.
         generations: done, or steps.
         windows: evaluated one by one, those of which the gradient was taken too included.
+        climbing: of the seconds, those of the gradient sampler's climbers.
         stop: why it ended, where known.
         empty: stored sequences with a column that holds no base.
         sequence: uint8 (n, receptive field), what is stored.
@@ -46,6 +47,7 @@ class Run:
     demixing: float = float("nan")
     parts: tuple[Part, ...] = ()
     windows: float = float("nan")
+    climbing: float = float("nan")
 
     def held(self, maximum: float, quota: int) -> np.ndarray:
         """Return how many sequences, up to the quota, lie in each of the 20 bins of (0, maximum]."""

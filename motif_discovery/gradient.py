@@ -11,8 +11,8 @@ beginning none would find later. A climber goes on from its own best child only,
 
 The other chains' targets are drawn from the bins that still want sequences; chains and targets are paired in order of
 activation, so each chain is near its targets. Half of their children take over a part of a chain of about the same
-activation; the highest chains go on climbing. The lower bins fill from every window of these chains laid end to end,
-which one dense pass evaluates at a tenth of the price.
+activation; the highest chains go on climbing. Most of what is stored, but for the highest two bins, are windows of
+these chains laid end to end, which one dense pass evaluates at a tenth of the price.
 
 Ideas: locally informed proposals (Zanella 2020, doi:10.1080/01621459.2019.1585255; Grathwohl et al. 2021, Gibbs with
 gradients, arXiv:2102.04509) and flat-histogram sampling (Berg and Neuhaus 1992, doi:10.1103/PhysRevLett.68.9). The
@@ -301,7 +301,7 @@ class GradientSampler:
     def _scan_joints(self, state: _Chains) -> None:
         """Offer every window of the chains laid end to end, in random order: parts of two chains each.
 
-        Most fire weakly, but a window of a dense pass costs a tenth of one by itself.
+        Most are not wanted, but a window of a dense pass costs a tenth of one by itself.
         """
         for neuron, sequence in zip(state.neuron.tolist(), state.sequence, strict=True):
             own = self.bins[neuron]

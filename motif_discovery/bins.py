@@ -45,10 +45,7 @@ class SampleBins:
 
     def hashes(self, sequence: np.ndarray) -> np.ndarray:
         """Return a 64-bit hash (n,) of sequences (n, receptive field): a sum of words drawn per position and base."""
-        total = np.zeros(len(sequence), dtype=np.uint64)
-        for words, bases in zip(self._words, np.ascontiguousarray(sequence.T), strict=True):
-            total += words[bases]
-        return total
+        return self._words[np.arange(sequence.shape[1]), sequence].sum(axis=1)
 
     def add(self, sequence: np.ndarray, activation: np.ndarray) -> None:
         """Take in sequences uint8 (n, receptive field) with activations float32 (n,), each sequence once."""

@@ -5,9 +5,11 @@ others fill the bins below the maximum. In a step every chain has children, whic
 come near their target levels or take over a part of another sequence (motif_discovery.proposals). Children are
 evaluated exactly and offered to the neuron's bins; a chain goes on from the child that came nearest to its target.
 
-A climber's target is above the maximum. Most of its children take over a part of another climber, so that what each
-found comes together, in the first steps rather of one of many good windows of the stretch: what no climber has at the
-beginning none would find later. A climber goes on from its own best child only, so that they stay different for long.
+A climber's target is above the maximum. Three of its four children take over a part of another climber, so that what
+each found comes together, in the first steps rather of one of many good windows of the stretch: what no climber has at
+the beginning none would find later. A climber goes on from its own best child only, so that they stay different for
+long; then the lower half of them ends. Few children in many steps find more than many in few. Now and then the highest
+climbers are polished: the best single substitutions by gradient are tried, and several that help together.
 
 The other chains' targets are drawn from the bins that still want sequences; chains and targets are paired in order of
 activation, so each chain is near its targets. Half of their children take over a part of a chain of about the same
@@ -32,47 +34,33 @@ from utils.activation import WindowNetwork
 
 STRETCH = 2**15  # windows of the random stretch
 CHUNK = 2**14  # of them in a dense pass
+CLIMBERS = {40: 256, 100: 48}  # of a neuron with a field of up to so many nt; the shorter, the cheaper a climber
+FEW_CLIMBERS = 20  # above
+NARROWED = 50  # steps after which the lower half of them ends
+REFRESHED = 5  # steps after which their gradients are of now; most of their children have no use for them
 LIBRARY = 2**10  # the best ones of each neuron; at the first of these every other climber begins
-FROM_LIBRARY, LIBRARY_STEPS = 0.8, 8  # share of parts that is taken of these at first; it falls to 0 in so many steps
-CLIMBER_CHILDREN, CLIMBER_CHANGES, CHANGE_FIELD = 10, 2, 150  # children; positions a child changes, one more per 150 nt
-TAKEN, TAKEN_MOVED = 3, 3  # of the children: have a part of another climber in the same place, or moved
-JUMPS = TAKEN + TAKEN_MOVED + 1  # one child has a part of itself moved
+FROM_LIBRARY, LIBRARY_STEPS = 0.8, 16  # share of parts that is taken of these at first; it falls to 0 in so many steps
+TAKEN, MOVED_PARTS = 2, 1  # children of a climber that have a part of another in the same place, or moved; one more
+CLIMBER_CHANGES, CHANGE_FIELD = 2, 150  # positions that a substituted child changes, one more per 150 nt of the field
 LONGEST_PART = 0.5  # share of the field that a part which is taken over has at most
 MOVED = (-4, -3, -2, -1, 1, 2, 3, 4)  # nt by which a part is moved: motifs come to the distance that they want
 ABOVE = 0.25  # climbers are aimed up to this share of the maximum above themselves
-POLISHED = 96  # single substitutions that are tried on the highest climber then
-FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 16, 0.25  # the last as share of the positions, but at most
+POLISHING = 10  # steps after which the highest are polished
+POLISHED, SINGLES = 2, 48  # how many are, and single substitutions that are tried on each
+TOGETHER = (2, 3, 4, 6, 8)  # so many of those that help are tried together
+FILLERS, FILLER_CHILDREN, FILLER_CHANGES = 64, 8, 0.25  # the last as share of the positions, but at most
 LEAST_CHANGES, MOST_CHANGES = 5, 32
 TOPS = 4  # of the fillers begin at the highest climbers, the others at random
-FILLER_JUMPS, NEAR = 8, 24  # of the children: have a part of a chain up to so many places above or below
-RISING, RISING_POLISHED = 6, 4  # fillers, the highest, that go on climbing; steps after which the highest is polished
+FILLER_JUMPS, NEAR = 4, 24  # of the children: have a part of a chain up to so many places above or below
+RISING, RISING_POLISHED = 3, 6  # fillers, the highest, that go on climbing; steps after which they are polished
 WANDERS = 0.1  # how often a filler goes on from a child that came no nearer
-REBORN = 0.25  # how often it goes on from a stored sequence near the levels that are wanted
-JOINTS_YIELD = 0.03  # of the windows over the joints of fillers so many must be wanted, or they are not read again
+FILLER_REFRESHED, REBORN = 2, 0.5  # steps after which gradients are of now; share that then goes on from a stored one
+JOINTS_ORDERS = 3  # in which the fillers are laid end to end in a step
+JOINTS_YIELD, JOINTS_REST = 0.03, 4  # of the windows over joints so many must be wanted, or none is read for so long
 JOINTS_AT_ONCE = 2**23  # nt of them that are stored at once
-GAIN, CLIMB_PATIENCE = 0.002, 10  # the maximum must rise by this share within so many steps, or climbing ends
-STEPS = 200  # at most, of climbing and of filling
+GAIN, CLIMB_PATIENCE = 0.002, 25  # the maximum must rise by this share within so many steps, or climbing ends
+CLIMB_STEPS, FILL_STEPS = 500, 200  # at most
 YIELD, FILL_PATIENCE = 0.07, 4  # of the children so many must be wanted, averaged over so many steps, or filling ends
-
-
-@dataclass(frozen=True)
-class Climbing:
-    """How many chains climb.
-
-    Attributes:
-        climbers: of a neuron.
-        polished: steps after which the highest is polished.
-        refreshed: steps after which gradients are of the sequences of now; between, those of where a climber was will
-            do, as most of its children have no use for them.
-    """
-
-    climbers: int
-    polished: int
-    refreshed: int
-
-
-CLIMBING = {40: Climbing(192, 4, 2), 100: Climbing(48, 6, 3)}  # up to so many nt; the shorter, the cheaper a climber
-FEW = Climbing(20, 6, 3)  # above
 
 
 @dataclass
@@ -92,18 +80,23 @@ class _Chains:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[rows])
 
-    def sort(self) -> None:
-        """Put the chains of each neuron in the order of their activation."""
-        order = self.activation.argsort(dim=1, stable=True)
+    def sort(self, last: int | None = None) -> None:
+        """Put the chains of each neuron in the order of their activation; keep so many of the highest, or all."""
+        order = self.activation.argsort(dim=1, stable=True)[:, -(last or 0) :]
         self.activation, self.stale = self.activation.gather(1, order), self.stale.gather(1, order)
-        self.sequence = self.sequence.gather(1, order[..., None].expand_as(self.sequence))
-        self.gradient = self.gradient.gather(1, order[..., None, None].expand_as(self.gradient))
+        self.sequence = _take(self.sequence, order)
+        self.gradient = self.gradient.gather(1, order[..., None, None].expand(-1, -1, *self.gradient.shape[2:]))
+
+    def move(self, moves: torch.Tensor, sequence: torch.Tensor, activation: torch.Tensor) -> None:
+        """Put chains where ``moves`` is true on new sequences; their gradients are of earlier ones from now on."""
+        self.sequence = torch.where(moves[..., None], sequence, self.sequence)
+        self.activation, self.stale = torch.where(moves, activation, self.activation), self.stale | moves
 
 
 class GradientSampler:
     """Samples the sequences that fire neurons of one layer.
 
-    A neuron's climbers end when the maximum has not risen by 0.2 % in 10 steps, its other chains when all bins are full
+    A neuron's climbers end when the maximum has not risen by 0.2 % in 25 steps, its other chains when all bins are full
     or fewer than 7 % of the children of 4 steps were wanted.
 
     Args:
@@ -117,7 +110,7 @@ class GradientSampler:
         self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.field = network.model.receptive_field(layer)
         self.device = network.device
-        self.climbing = next((one for longest, one in CLIMBING.items() if self.field <= longest), FEW)
+        self.climbers = next((one for longest, one in CLIMBERS.items() if self.field <= longest), FEW_CLIMBERS)
         self.changes = min(CLIMBER_CHANGES + self.field // CHANGE_FIELD, self.field)
 
     @cached_property
@@ -141,13 +134,13 @@ class GradientSampler:
         self.random = {one: np.random.Generator(np.random.SFC64((self.seed, self.layer, one))) for one in neurons}
         self.progress = progress or (lambda step: None)
         self.tops: dict[int, torch.Tensor] = {}
-        good = self.climbing.climbers // 2
-        others = self._random(neurons, self.climbing.climbers - good)
+        good = self.climbers // 2
+        others = self._random(neurons, self.climbers - good)
         self._climb(self._start(neurons, torch.cat([others, self.library[neurons, :good]], dim=1)))
         firing = [neuron for neuron in neurons if self.bins[neuron].maximum > 0]
         if firing:
             tops = torch.stack([self.tops[neuron] for neuron in firing])
-            self.scanning = set(firing)
+            self.joints_from = dict.fromkeys(firing, 0)
             self._fill(self._start(firing, torch.cat([self._random(firing, FILLERS - TOPS), tops], dim=1)))
         return [self.bins[neuron] for neuron in neurons]
 
@@ -161,10 +154,10 @@ class GradientSampler:
         reached = torch.full((len(neurons),), -torch.inf, device=self.device)
         state = _Chains(
             neuron, sequence, torch.zeros(sequence.shape[:2], device=self.device),
-            torch.zeros(*sequence.shape[:2], 4, self.field, device=self.device), ~everyone, reached,
+            torch.zeros(*sequence.shape[:2], 4, self.field, device=self.device), everyone, reached,
             torch.zeros_like(neuron),
         )  # fmt: skip
-        self._set(state, everyone, sequence)
+        self._refresh(state)
         self._offer(neuron, sequence, state.activation)
         return state
 
@@ -172,72 +165,98 @@ class GradientSampler:
 
     def _climb(self, state: _Chains) -> None:
         """Look for the highest activation of each neuron."""
-        for step in range(STEPS):
-            state.sort()
-            size = state.activation[:, -1:].abs().clamp(min=1e-3)
-            shape = (state.sequence.shape[1], CLIMBER_CHILDREN)
-            draws = self._draws(state.neuron.tolist(), lambda rng, shape=shape: rng.random(shape))
-            target = state.activation[..., None] + (ABOVE * size)[..., None] * draws.float()
-            changes = torch.full(shape, self.changes, device=self.device)
-            children = self._children(state, target, changes, self.changes, power=2.0)
-            children[:, :, :JUMPS] = self._jumps(state, FROM_LIBRARY * max(0.0, 1 - step / LIBRARY_STEPS))
-            activation = self._evaluate(children.flatten(1, 2), state.neuron)
-            highest, child = activation.view(*target.shape).max(dim=2)
-            moves = highest > state.activation
-            moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
-            self._offer(state.neuron, moved, highest)  # the other children are too much alike
-            state.sequence = torch.where(moves[..., None], moved, state.sequence)
-            state.activation, state.stale = torch.maximum(highest, state.activation), state.stale | moves
-            if (step + 1) % self.climbing.refreshed == 0:
-                self._set(state, state.stale, state.sequence)
-            if (step + 1) % self.climbing.polished == 0:
+        state.sort()
+        for step in range(CLIMB_STEPS):
+            children = self._climbers_children(state, step)
+            activation = torch.full(children.shape[:3], -torch.inf, device=self.device)
+            new = (children != state.sequence[:, :, None]).any(dim=3)  # late, many parts are what was there already
+            owner = state.neuron[:, None, None].expand(new.shape)
+            activation[new] = self.network.activation(children[new], self.layer, owner[new])
+            highest, child = activation.max(dim=2)
+            moved = _chosen(children, child)
+            if step < NARROWED:  # later, and the other children, are too much alike
+                self._offer(state.neuron, moved, highest)
+            state.move(highest > state.activation, moved, highest)
+            if (step + 1) % REFRESHED == 0:
+                self._refresh(state)
+            if (step + 1) % POLISHING == 0:
                 self._polish(state)
+            state.sort(self.climbers // 2 if step + 1 == NARROWED else None)
             self.progress(step)
-            reached = state.activation.max(dim=1).values
+            reached = state.activation[:, -1]
             for row, neuron in enumerate(state.neuron.tolist()):
                 self.tops[neuron] = state.sequence[row, -TOPS:]
             gained = reached > state.reached + GAIN * state.reached.abs().nan_to_num(0, 0, 0)
             if self._finished(state, gained, reached, CLIMB_PATIENCE):
                 return
 
-    def _polish(self, state: _Chains) -> None:
-        """Put the highest climber of each neuron on the best of its most promising single substitutions."""
-        best = state.activation.argmax(dim=1, keepdim=True)
-        sequence = _take(state.sequence, best)  # (n, 1, field)
-        effect = state.gradient.gather(1, best[..., None, None].expand(-1, -1, 4, self.field))[:, 0]
-        effect = effect - effect.gather(1, sequence.long())  # (n, 4, field), of each substitution
-        effect = effect.scatter(1, sequence.long(), -torch.inf)
-        chosen = effect.flatten(1).topk(min(POLISHED, 3 * self.field), dim=1).indices
-        near = sequence.repeat(1, chosen.shape[1], 1)
-        near.scatter_(2, (chosen % self.field)[..., None], (chosen // self.field)[..., None].to(near.dtype))
-        activation = self._evaluate(near, state.neuron)
-        highest, which = activation.max(dim=1, keepdim=True)
-        higher = highest > state.activation.gather(1, best)
-        moves = torch.zeros_like(state.activation, dtype=torch.bool).scatter_(1, best, higher)
-        moved = torch.where(moves[..., None], _take(near, which), state.sequence)
-        self._offer(state.neuron, _take(near, which), highest)
-        self._set(state, moves, moved)
+    def _climbers_children(self, state: _Chains, step: int) -> torch.Tensor:
+        """Return sequences uint8 (n, climbers, 4, field): three with parts of others, and one of two other kinds.
 
-    def _jumps(self, state: _Chains, from_library: float) -> torch.Tensor:
-        """Return for each climber children with a part of another climber, in its place or moved, and one of its own.
+        In turn, the last one is substituted, or has a part of itself moved.
+        """
+        substitutes = step % 2 == 0
+        jumps = self._jumps(state, FROM_LIBRARY * max(0.0, 1 - step / LIBRARY_STEPS), own=not substitutes)
+        if not substitutes:
+            return jumps
+        shape = (state.sequence.shape[1], 1)
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random(shape))
+        size = state.activation[:, -1:, None].abs().clamp(min=1e-3)
+        target = state.activation[..., None] + ABOVE * size * draws.float()
+        changes = torch.full(shape, self.changes, device=self.device)
+        return torch.cat([jumps, self._children(state, target, changes, self.changes, power=2.0)], dim=2)
+
+    def _polish(self, state: _Chains) -> None:
+        """Put the highest chains of each neuron on their best most promising substitution, or several together."""
+        highest = state.activation.topk(POLISHED, dim=1).indices
+        self._refresh(state, torch.zeros_like(state.stale).scatter_(1, highest, True))
+        sequence, activation = _take(state.sequence, highest), state.activation.gather(1, highest)
+        effect = state.gradient.gather(1, highest[..., None, None].expand(-1, -1, 4, self.field))
+        own = sequence.long()[:, :, None]
+        effect = (effect - effect.gather(2, own)).scatter(2, own, -torch.inf)  # of each substitution
+        chosen = effect.flatten(2).topk(min(SINGLES, 3 * self.field), dim=2).indices  # (n, chains, singles)
+        place, base = chosen % self.field, chosen // self.field
+        near = sequence[:, :, None].repeat(1, 1, chosen.shape[2], 1)
+        near.scatter_(3, place[..., None], base[..., None].to(near.dtype))
+        found = self._evaluate(near.flatten(1, 2), state.neuron).view(chosen.shape)
+        # the best substitution of each position, of which the best ones come together
+        gain = torch.full((*highest.shape, 4 * self.field), -torch.inf, device=self.device)
+        gain.scatter_(2, chosen, found - activation[..., None])
+        gain, best = gain.unflatten(2, (4, self.field)).max(dim=2)  # (n, chains, field)
+        rank = gain.argsort(dim=2, descending=True, stable=True).argsort(dim=2)
+        together = torch.tensor(TOGETHER, device=self.device)[:, None]
+        used = (rank[:, :, None] < together) & (gain > 0)[:, :, None]
+        joined = torch.where(used, best[:, :, None].to(near.dtype), sequence[:, :, None])
+        of_joined = self._evaluate(joined.flatten(1, 2), state.neuron).view(joined.shape[:3])
+        found, which = torch.cat([found, of_joined], dim=2).max(dim=2)
+        moved = _chosen(torch.cat([near, joined], dim=2), which)
+        self._offer(state.neuron, moved, found)
+        moves = torch.zeros_like(state.stale).scatter_(1, highest, found > activation)
+        wide = highest[..., None].expand_as(moved)
+        state.move(moves, state.sequence.scatter(1, wide, moved), state.activation.scatter(1, highest, found))
+
+    def _jumps(self, state: _Chains, from_library: float, own: bool) -> torch.Tensor:
+        """Return for each climber children with a part of another climber, two in its place and one moved.
 
         Args:
             state: the climbers.
             from_library: share of the parts that are of a window of the library instead of another climber.
+            own: whether there is one more, with a part of itself moved.
 
         Returns:
-            uint8 (n, climbers, 7, field).
+            uint8 (n, climbers, 3 or 4, field).
         """
         climbers, field = state.sequence.shape[1:]
-        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((5, JUMPS, climbers)))
-        who, size, start, far, which = draws.unbind(dim=1)  # (n, JUMPS, climbers) each
+        jumps = TAKEN + MOVED_PARTS + own
+        draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((5, jumps, climbers)))
+        who, size, start, far, which = draws.unbind(dim=1)  # (n, jumps, climbers) each
         other = _take(state.sequence, (who * climbers).long())
         if from_library:
             known = self.library[state.neuron[:, None, None], (who * LIBRARY).long()]
             other = torch.where((which < from_library)[..., None], known, other)
-        other[:, -1] = state.sequence
-        longest = torch.full((JUMPS, 1), LONGEST_PART * field, device=self.device)
-        longest[-1] = field
+        longest = torch.full((jumps, 1), LONGEST_PART * field, device=self.device)
+        if own:
+            other[:, -1], longest[-1] = state.sequence, field
         return recombined(state.sequence, other, self._moves(far, TAKEN), size, start, longest)
 
     def _moves(self, far: torch.Tensor, taken: int) -> torch.Tensor:
@@ -252,9 +271,9 @@ class GradientSampler:
         """Fill the bins below the maximum of each neuron."""
         most = min(max(LEAST_CHANGES, round(FILLER_CHANGES * self.field)), MOST_CHANGES, self.field)
         rising = torch.arange(FILLERS, device=self.device) >= FILLERS - RISING  # of the chains in order of activation
-        for step in range(STEPS):
+        for step in range(FILL_STEPS):
             state.sort()
-            self._scan_joints(state)
+            self._scan_joints(state, step)
             target = self._wanted(state)
             sizes = self._draws(state.neuron.tolist(), lambda rng: rng.random((FILLERS, FILLER_CHILDREN)))
             highest = torch.tensor([self.bins[neuron].maximum for neuron in state.neuron.tolist()], device=self.device)
@@ -271,12 +290,13 @@ class GradientSampler:
             best, best_child = activation.max(dim=2)
             child = torch.where(rising, best_child, child)
             moves = torch.where(rising, best > state.activation, moves)
-            moved = children.gather(2, child[..., None, None].expand(-1, -1, 1, self.field))[:, :, 0]
-            reborn = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < REBORN
-            reborn &= ~rising
-            stored = [self.bins[one].draw(FILLERS, self.random[one]) for one in state.neuron.tolist()]
-            moved = torch.where(reborn[..., None], torch.from_numpy(np.stack(stored)).to(self.device), moved)
-            self._set(state, moves | reborn, moved)
+            state.move(moves, _chosen(children, child), activation.gather(2, child[..., None])[..., 0])
+            if (step + 1) % FILLER_REFRESHED == 0:
+                reborn = self._draws(state.neuron.tolist(), lambda rng: rng.random(FILLERS)) < REBORN
+                stored = [self.bins[one].draw(FILLERS, self.random[one]) for one in state.neuron.tolist()]
+                stored = torch.from_numpy(np.stack(stored)).to(self.device)
+                state.move(reborn & ~rising, stored, state.activation)  # which refreshing makes their own
+                self._refresh(state)
             if (step + 1) % RISING_POLISHED == 0:
                 self._polish(state)
             self.progress(step)
@@ -298,24 +318,26 @@ class GradientSampler:
         longest = torch.full((FILLER_JUMPS, 1), LONGEST_PART * self.field, device=self.device)
         return recombined(state.sequence, other, self._moves(far, FILLER_JUMPS // 2), size, start, longest)
 
-    def _scan_joints(self, state: _Chains) -> None:
-        """Offer every window of the chains laid end to end, in random order: parts of two chains each.
+    def _scan_joints(self, state: _Chains, step: int) -> None:
+        """Offer every window of the chains laid end to end, in random orders: parts of two chains each.
 
-        Most are not wanted, but a window of a dense pass costs a tenth of one by itself.
+        Most are not wanted, but a window of a dense pass costs a tenth of one by itself. Where too few are, joints are
+        read again some steps later, when the chains are higher.
         """
+        size = max(1, JOINTS_AT_ONCE // self.field)  # the windows lie over each other: a copy of all would be large
         for neuron, sequence in zip(state.neuron.tolist(), state.sequence, strict=True):
             own = self.bins[neuron]
-            if neuron not in self.scanning:
-                continue
-            laid = sequence[torch.from_numpy(self.random[neuron].permutation(FILLERS)).to(self.device)].flatten()
-            *_, (_, x) = self.network.dense_maps(laid[None], self.layer, self.layer)
-            before = int(own.counts.sum())
-            windows, values = laid.unfold(0, self.field, 1).cpu().numpy(), x[0, neuron, 0].cpu().numpy()
-            size = max(1, JOINTS_AT_ONCE // self.field)  # they lie over each other: a copy of all would be large
-            for start in range(0, len(values), size):
-                own.add(windows[start : start + size], values[start : start + size])
-            if int(own.counts.sum()) - before < JOINTS_YIELD * x.shape[-1]:
-                self.scanning.discard(neuron)
+            for _ in range(JOINTS_ORDERS):
+                if step < self.joints_from[neuron]:
+                    break
+                laid = sequence[torch.from_numpy(self.random[neuron].permutation(FILLERS)).to(self.device)].flatten()
+                *_, (_, x) = self.network.dense_maps(laid[None], self.layer, self.layer)
+                before = int(own.counts.sum())
+                windows, values = laid.unfold(0, self.field, 1).cpu().numpy(), x[0, neuron, 0].cpu().numpy()
+                for start in range(0, len(values), size):
+                    own.add(windows[start : start + size], values[start : start + size])
+                if int(own.counts.sum()) - before < JOINTS_YIELD * len(values):
+                    self.joints_from[neuron] = step + JOINTS_REST
 
     def _wanted(self, state: _Chains) -> torch.Tensor:
         """Return levels float32 (n, chains, children), rising over the chains: where sequences are wanted."""
@@ -348,12 +370,13 @@ class GradientSampler:
             state.keep(running.nonzero()[:, 0])
         return not len(state.neuron)
 
-    def _set(self, state: _Chains, moves: torch.Tensor, sequence: torch.Tensor) -> None:
-        """Put chains where ``moves`` is true on new sequences, with activation and gradient."""
-        state.sequence = torch.where(moves[..., None], sequence, state.sequence)
-        owner = state.neuron[:, None].expand(moves.shape)
-        found, gradient = self.network.gradient(state.sequence[moves], self.layer, owner[moves])
-        state.activation[moves], state.gradient[moves], state.stale[moves] = found, gradient, False
+    def _refresh(self, state: _Chains, among: torch.Tensor | None = None) -> None:
+        """Compute activations and gradients of chains whose gradients are stale, of some of them or of all."""
+        wanted = state.stale if among is None else state.stale & among
+        owner = state.neuron[:, None].expand(wanted.shape)
+        found, gradient = self.network.gradient(state.sequence[wanted], self.layer, owner[wanted])
+        state.activation[wanted], state.gradient[wanted] = found, gradient
+        state.stale = state.stale & ~wanted
 
     def _evaluate(self, sequence: torch.Tensor, neuron: torch.Tensor) -> torch.Tensor:
         n, size, field = sequence.shape
@@ -374,3 +397,9 @@ def _take(sequence: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Return sequences (n, ..., field) of chains (n, size, field) by row numbers (n, ...)."""
     flat = rows.flatten(1)[..., None].expand(-1, -1, sequence.shape[2])
     return sequence.gather(1, flat).view(*rows.shape, sequence.shape[2])
+
+
+def _chosen(children: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+    """Return of children (n, chains, children, field) one for each chain, by its number (n, chains)."""
+    wide = which[..., None, None].expand(-1, -1, 1, children.shape[3])
+    return children.gather(2, wide)[:, :, 0]

@@ -29,7 +29,8 @@ def substituted(
         gap: what each child should gain in activation, float32 (n, chains, children).
         changes: positions of each child that are drawn anew, int64 (..., chains, children).
         most: changes of any child, so that how much is drawn does not depend on what neurons there are.
-        power: odd children change positions in proportion to this power of what they can do, the others any.
+        power: every other child, from the first on, changes positions in proportion to this power of what they can do,
+            the others any.
         draws: even numbers in (0, 1), float32 (n, chains, children, field + most).
 
     Returns:
@@ -40,7 +41,7 @@ def substituted(
     race, pick = draws.split([field, most], dim=3)
     reach = effect.abs().amax(dim=2) + 1e-6  # (n, chains, field)
     weight = torch.ones_like(race)
-    weight[:, :, 1::2] = (reach / reach.mean(dim=2, keepdim=True))[:, :, None] ** power
+    weight[:, :, ::2] = (reach / reach.mean(dim=2, keepdim=True))[:, :, None] ** power
     # positions without replacement, in proportion to their weight: the smallest of exponential races
     place = (-torch.log1p(-race.clamp(max=1 - 1e-7)) / weight).topk(most, dim=3, largest=False).indices
     used = torch.arange(most, device=sequence.device) < changes[..., None]

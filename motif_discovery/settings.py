@@ -48,7 +48,7 @@ SAMPLER_VERSIONS = {
     "exhaustive": 1,
     "boltzmann": 2,
     "genetic": 2,
-    "gradient": 8,
+    "gradient": 9,
 }  # raised where a sampler comes to sample otherwise
 
 

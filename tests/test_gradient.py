@@ -11,11 +11,14 @@ from motif_discovery.genetic import GeneticSampler
 from motif_discovery.gradient import (
     FILLER_JUMPS,
     FILLERS,
-    JUMPS,
+    JOINTS_ORDERS,
+    JOINTS_REST,
     LIBRARY,
     LONGEST_PART,
+    MOVED_PARTS,
     NEAR,
     STRETCH,
+    TAKEN,
     GradientSampler,
 )
 from motif_discovery.proposals import tilted
@@ -146,8 +149,8 @@ def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
     one = sampler(seeded_model(3, 4, seed=2), 3)
     one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
     constant = torch.arange(4, dtype=torch.uint8).repeat_interleave(6)[None, :, None].expand(1, 24, one.field)
-    children = one._jumps(one._start([0], constant), 0.0)
-    assert children.shape == (1, 24, JUMPS, one.field)
+    children = one._jumps(one._start([0], constant), 0.0, own=True)
+    assert children.shape == (1, 24, TAKEN + MOVED_PARTS + 1, one.field)
     own = children == constant[:, :, None]
     assert own[:, :, -1].all()  # a part of itself that is moved is the same letter
     edges = (own[..., 1:] != own[..., :-1]).sum(dim=-1)
@@ -156,9 +159,45 @@ def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
     strange = [len(set(child.tolist())) for child in children[0, :, :-1].flatten(0, 1)]
     assert set(strange) == {1, 2}  # of one other climber, which may be of the same letter
     counting = (torch.arange(one.field) % 4).to(torch.uint8)[None, None].expand(1, 24, -1)
-    moved = one._jumps(one._start([0], counting), 0.0)
-    assert (moved[:, :, :3] == counting[:, :, None]).all()  # the first three are put where they were
-    assert (moved[:, :, 3:] != counting[:, :, None]).any(dim=-1).float().mean() > 0.5
+    moved = one._jumps(one._start([0], counting), 0.0, own=True)
+    assert (moved[:, :, :TAKEN] == counting[:, :, None]).all()  # the first ones are put where they were
+    assert (moved[:, :, TAKEN:] != counting[:, :, None]).any(dim=-1).float().mean() > 0.5
+    others = one._jumps(one._start([0], constant), 0.0, own=False) != constant[:, :, None]
+    assert others.any(dim=-1).float().mean(dim=1).min() > 0.5  # all of them are of others
+
+
+def test_substitutions_that_help_are_tried_together():
+    """From one letter of five the word is reached at once, by the two highest chains only."""
+    one = sampler(word_model(["UGUAU"]), 1)
+    one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(5, one.quota, 1)}
+    state = one._start([0], torch.tensor([[[0] * 5, [2] * 5, [1] * 5, [0, 0, 0, 0, 3]]], dtype=torch.uint8))
+    assert state.activation[0].tolist() == [1, 1, 0, 2]
+    one._polish(state)
+    assert sorted(state.activation[0].tolist()) == [0, 1, 5, 5]
+    assert decode(state.sequence[0, 3].numpy()) == "UGUAU"
+    assert state.stale[0].sum() == 2
+    assert one.bins[0].maximum == 5
+    state.sort(2)
+    assert state.activation[0].tolist() == [5, 5]
+    assert [decode(row) for row in state.sequence[0].numpy()] == ["UGUAU", "UGUAU"]
+    assert state.gradient.shape == (1, 2, 4, 5)
+
+
+def test_joints_that_give_nothing_are_read_again_some_steps_later(monkeypatch):
+    one, read = sampler(seeded_model(3, 4, seed=2), 3), []
+    one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
+    state = one._start([0], one._random([0], FILLERS))
+    one.joints_from = {0: 0}
+    dense = one.network.dense_maps
+    monkeypatch.setattr(one.network, "dense_maps", lambda *given: (read.append(step), dense(*given))[1])
+    monkeypatch.setattr(SampleBins, "add", lambda *given: None)  # full bins
+    for step in range(2 * JOINTS_REST):
+        one._scan_joints(state, step)
+    assert read == [0, JOINTS_REST]
+    monkeypatch.undo()
+    monkeypatch.setattr(one.network, "dense_maps", lambda *given: (read.append(step), dense(*given))[1])
+    one._scan_joints(state, step := 2 * JOINTS_REST)
+    assert read[2:] == [step] * JOINTS_ORDERS
 
 
 def test_parts_come_from_the_best_windows_of_the_stretch_at_first():
@@ -175,7 +214,7 @@ def test_parts_come_from_the_best_windows_of_the_stretch_at_first():
     one.library[1] = 3  # all U, so that its parts are seen
     adenine = torch.zeros(1, 24, one.field, dtype=torch.uint8)
     for share, wanted in ((1.0, 1.0), (0.5, 0.5), (0.0, 0.0)):
-        children = one._jumps(one._start([1], adenine), share)[:, :, :-1]
+        children = one._jumps(one._start([1], adenine), share, own=False)
         assert abs((children == 3).any(dim=-1).float().mean() - wanted) < 0.15
         assert ((children == 0) | (children == 3)).all()
 

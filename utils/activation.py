@@ -18,7 +18,7 @@ LONGEST_WORD = 9  # of which a table of all words is made: 4^9 x 64 channels are
 LONGEST_READ = 10  # of which, for many windows, another is made: 4^10 x 64 channels are 256 MiB
 WORDS_AT_ONCE = 2**14  # of a table that is being made
 ROWS = 64  # batches hold a multiple of so many windows
-POSITIONS_AT_ONCE = 2**14  # bounds the memory of a batch: 64 channels of this many positions are 4 MiB
+POSITIONS_AT_ONCE = 2**15  # bounds the memory of a batch: 64 channels of this many positions are 8 MiB
 
 
 class WindowNetwork:

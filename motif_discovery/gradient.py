@@ -174,7 +174,7 @@ class GradientSampler:
             activation[new] = self.network.activation(children[new], self.layer, owner[new])
             highest, child = activation.max(dim=2)
             moved = _chosen(children, child)
-            if step < NARROWED:  # later, and the other children, are too much alike
+            if step < NARROWED:  # the other children, and later these, are too much alike
                 self._offer(state.neuron, moved, highest)
             state.move(highest > state.activation, moved, highest)
             if (step + 1) % REFRESHED == 0:
@@ -184,6 +184,7 @@ class GradientSampler:
             state.sort(self.climbers // 2 if step + 1 == NARROWED else None)
             self.progress(step)
             reached = state.activation[:, -1]
+            self._offer(state.neuron, state.sequence[:, -1:], reached[:, None])
             for row, neuron in enumerate(state.neuron.tolist()):
                 self.tops[neuron] = state.sequence[row, -TOPS:]
             gained = reached > state.reached + GAIN * state.reached.abs().nan_to_num(0, 0, 0)
@@ -309,7 +310,7 @@ class GradientSampler:
                 return
 
     def _parts_of_near(self, state: _Chains) -> torch.Tensor:
-        """Return for each filler children uint8 (n, fillers, 8, field) with a part of one of about its activation."""
+        """Return for each filler children uint8 (n, fillers, 4, field) with a part of one of about its activation."""
         draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((4, FILLER_JUMPS, FILLERS)))
         who, size, start, far = draws.unbind(dim=1)
         rank = torch.arange(FILLERS, device=self.device)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import motif_discovery.gradient as sampling
 from motif_discovery.bins import BINS, SampleBins, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
 from motif_discovery.gradient import (
@@ -181,6 +182,18 @@ def test_substitutions_that_help_are_tried_together():
     assert state.activation[0].tolist() == [5, 5]
     assert [decode(row) for row in state.sequence[0].numpy()] == ["UGUAU", "UGUAU"]
     assert state.gradient.shape == (1, 2, 4, 5)
+
+
+def test_the_highest_climber_is_stored_however_late_it_came(monkeypatch):
+    """Neurons whose maximum is not stored, or not above 0, would not be filled."""
+    monkeypatch.setattr(sampling, "NARROWED", 1)
+    monkeypatch.setattr(sampling, "POLISHING", 1000)
+    one = sampler(seeded_model(3, 4, seed=2), 3)
+    one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
+    one.tops, one.progress = {}, lambda step: None
+    one._climb(one._start([0], one._random([0], one.climbers)))
+    highest = one.network.activation(one.tops[0][-1:], 3, torch.tensor([0]))
+    assert one.bins[0].maximum == pytest.approx(float(highest), abs=1e-5)
 
 
 def test_joints_that_give_nothing_are_read_again_some_steps_later(monkeypatch):

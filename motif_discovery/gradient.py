@@ -5,11 +5,11 @@ others fill the bins below the maximum. In a step every chain has children, whic
 come near their target levels or take over a part of another sequence (motif_discovery.proposals). Children are
 evaluated exactly and offered to the neuron's bins; a chain goes on from the child that came nearest to its target.
 
-A climber's target is above the maximum. Three of its four children take over a part of another climber, so that what
-each found comes together, in the first steps rather of one of many good windows of the stretch: what no climber has at
-the beginning none would find later. A climber goes on from its own best child only, so that they stay different for
-long; then the lower half of them ends. Few children in many steps find more than many in few. Now and then the highest
-climbers are polished: the best single substitutions by gradient are tried, and several that help together.
+A climber's target is above the maximum. Two or three of its four children take over a part of another climber, so
+that what each found comes together, in the first steps rather of one of many good windows of the stretch: what no
+climber has at the beginning none would find later. A climber goes on from its own best child only, so that they stay
+different for long. Few children in many steps find more than many in few. Now and then the highest climbers are
+polished: the best single substitutions by gradient are tried, and several that help together.
 
 The other chains' targets are drawn from the bins that still want sequences; chains and targets are paired in order of
 activation, so each chain is near its targets. Half of their children take over a part of a chain of about the same
@@ -34,13 +34,14 @@ from utils.activation import WindowNetwork
 
 STRETCH = 2**15  # windows of the random stretch
 CHUNK = 2**14  # of them in a dense pass
-CLIMBERS = {40: 256, 100: 48}  # of a neuron with a field of up to so many nt; the shorter, the cheaper a climber
-FEW_CLIMBERS = 20  # above
-NARROWED = 50  # steps after which the lower half of them ends
-REFRESHED = 5  # steps after which their gradients are of now; most of their children have no use for them
+# climbers of a neuron with a field of up to so many nt, and steps after which their gradients are of now: the shorter,
+# the cheaper a climber; most of its children have no use for a gradient
+CLIMBERS = {40: (256, 2), 100: (48, 5)}
+FEW_CLIMBERS = (20, 5)  # above
 LIBRARY = 2**10  # the best ones of each neuron; at the first of these every other climber begins
 FROM_LIBRARY, LIBRARY_STEPS = 0.8, 16  # share of parts that is taken of these at first; it falls to 0 in so many steps
-TAKEN, MOVED_PARTS = 2, 1  # children of a climber that have a part of another in the same place, or moved; one more
+CLIMBER_CHILDREN = 4
+SEARCHING = 40  # steps in which two of them are substituted or have a part of themselves moved; then one
 CLIMBER_CHANGES, CHANGE_FIELD = 2, 150  # positions that a substituted child changes, one more per 150 nt of the field
 LONGEST_PART = 0.5  # share of the field that a part which is taken over has at most
 MOVED = (-4, -3, -2, -1, 1, 2, 3, 4)  # nt by which a part is moved: motifs come to the distance that they want
@@ -80,12 +81,12 @@ class _Chains:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[rows])
 
-    def sort(self, last: int | None = None) -> None:
-        """Put the chains of each neuron in the order of their activation; keep so many of the highest, or all."""
-        order = self.activation.argsort(dim=1, stable=True)[:, -(last or 0) :]
+    def sort(self) -> None:
+        """Put the chains of each neuron in the order of their activation."""
+        order = self.activation.argsort(dim=1, stable=True)
         self.activation, self.stale = self.activation.gather(1, order), self.stale.gather(1, order)
         self.sequence = _take(self.sequence, order)
-        self.gradient = self.gradient.gather(1, order[..., None, None].expand(-1, -1, *self.gradient.shape[2:]))
+        self.gradient = self.gradient.gather(1, order[..., None, None].expand_as(self.gradient))
 
     def move(self, moves: torch.Tensor, sequence: torch.Tensor, activation: torch.Tensor) -> None:
         """Put chains where ``moves`` is true on new sequences; their gradients are of earlier ones from now on."""
@@ -110,7 +111,8 @@ class GradientSampler:
         self.network, self.layer, self.quota, self.seed = network, layer, quota, seed
         self.field = network.model.receptive_field(layer)
         self.device = network.device
-        self.climbers = next((one for longest, one in CLIMBERS.items() if self.field <= longest), FEW_CLIMBERS)
+        chosen = (one for longest, one in CLIMBERS.items() if self.field <= longest)
+        self.climbers, self.refreshed = next(chosen, FEW_CLIMBERS)
         self.changes = min(CLIMBER_CHANGES + self.field // CHANGE_FIELD, self.field)
 
     @cached_property
@@ -174,17 +176,15 @@ class GradientSampler:
             activation[new] = self.network.activation(children[new], self.layer, owner[new])
             highest, child = activation.max(dim=2)
             moved = _chosen(children, child)
-            if step < NARROWED:  # the other children, and later these, are too much alike
-                self._offer(state.neuron, moved, highest)
+            self._offer(state.neuron, moved, highest)  # the other children are too much alike
             state.move(highest > state.activation, moved, highest)
-            if (step + 1) % REFRESHED == 0:
+            if (step + 1) % self.refreshed == 0:
                 self._refresh(state)
             if (step + 1) % POLISHING == 0:
                 self._polish(state)
-            state.sort(self.climbers // 2 if step + 1 == NARROWED else None)
+            state.sort()
             self.progress(step)
             reached = state.activation[:, -1]
-            self._offer(state.neuron, state.sequence[:, -1:], reached[:, None])
             for row, neuron in enumerate(state.neuron.tolist()):
                 self.tops[neuron] = state.sequence[row, -TOPS:]
             gained = reached > state.reached + GAIN * state.reached.abs().nan_to_num(0, 0, 0)
@@ -192,15 +192,17 @@ class GradientSampler:
                 return
 
     def _climbers_children(self, state: _Chains, step: int) -> torch.Tensor:
-        """Return sequences uint8 (n, climbers, 4, field): three with parts of others, and one of two other kinds.
+        """Return sequences uint8 (n, climbers, 4, field), with parts of others and substituted ones.
 
-        In turn, the last one is substituted, or has a part of itself moved.
+        In every other step one has a part of itself moved. Parts help for longer than substitutions.
         """
-        substitutes = step % 2 == 0
-        jumps = self._jumps(state, FROM_LIBRARY * max(0.0, 1 - step / LIBRARY_STEPS), own=not substitutes)
-        if not substitutes:
+        own = step % 2 == 1
+        drawn = (2 if step < SEARCHING else 1) - own
+        share = FROM_LIBRARY * max(0.0, 1 - step / LIBRARY_STEPS)
+        jumps = self._jumps(state, CLIMBER_CHILDREN - drawn - own, own, share)
+        if not drawn:
             return jumps
-        shape = (state.sequence.shape[1], 1)
+        shape = (state.sequence.shape[1], drawn)
         draws = self._draws(state.neuron.tolist(), lambda rng: rng.random(shape))
         size = state.activation[:, -1:, None].abs().clamp(min=1e-3)
         target = state.activation[..., None] + ABOVE * size * draws.float()
@@ -236,19 +238,20 @@ class GradientSampler:
         wide = highest[..., None].expand_as(moved)
         state.move(moves, state.sequence.scatter(1, wide, moved), state.activation.scatter(1, highest, found))
 
-    def _jumps(self, state: _Chains, from_library: float, own: bool) -> torch.Tensor:
-        """Return for each climber children with a part of another climber, two in its place and one moved.
+    def _jumps(self, state: _Chains, others: int, own: bool, from_library: float) -> torch.Tensor:
+        """Return for each climber children with a part of another climber, the last of them moved.
 
         Args:
             state: the climbers.
-            from_library: share of the parts that are of a window of the library instead of another climber.
+            others: how many of them.
             own: whether there is one more, with a part of itself moved.
+            from_library: share of the parts that are of a window of the library instead of another climber.
 
         Returns:
-            uint8 (n, climbers, 3 or 4, field).
+            uint8 (n, climbers, others, or one more, field).
         """
         climbers, field = state.sequence.shape[1:]
-        jumps = TAKEN + MOVED_PARTS + own
+        jumps = others + own
         draws = self._draws(state.neuron.tolist(), lambda rng: rng.random((5, jumps, climbers)))
         who, size, start, far, which = draws.unbind(dim=1)  # (n, jumps, climbers) each
         other = _take(state.sequence, (who * climbers).long())
@@ -258,7 +261,7 @@ class GradientSampler:
         longest = torch.full((jumps, 1), LONGEST_PART * field, device=self.device)
         if own:
             other[:, -1], longest[-1] = state.sequence, field
-        return recombined(state.sequence, other, self._moves(far, TAKEN), size, start, longest)
+        return recombined(state.sequence, other, self._moves(far, others - 1), size, start, longest)
 
     def _moves(self, far: torch.Tensor, taken: int) -> torch.Tensor:
         """Return by how much parts are moved, from even numbers (n, jumps, chains); the first ``taken`` stay."""

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-import motif_discovery.gradient as sampling
 from motif_discovery.bins import BINS, SampleBins, bin_of, bin_quota
 from motif_discovery.genetic import GeneticSampler
 from motif_discovery.gradient import (
@@ -16,10 +15,8 @@ from motif_discovery.gradient import (
     JOINTS_REST,
     LIBRARY,
     LONGEST_PART,
-    MOVED_PARTS,
     NEAR,
     STRETCH,
-    TAKEN,
     GradientSampler,
 )
 from motif_discovery.proposals import tilted
@@ -150,8 +147,8 @@ def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
     one = sampler(seeded_model(3, 4, seed=2), 3)
     one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
     constant = torch.arange(4, dtype=torch.uint8).repeat_interleave(6)[None, :, None].expand(1, 24, one.field)
-    children = one._jumps(one._start([0], constant), 0.0, own=True)
-    assert children.shape == (1, 24, TAKEN + MOVED_PARTS + 1, one.field)
+    children = one._jumps(one._start([0], constant), 3, own=True, from_library=0.0)
+    assert children.shape == (1, 24, 4, one.field)
     own = children == constant[:, :, None]
     assert own[:, :, -1].all()  # a part of itself that is moved is the same letter
     edges = (own[..., 1:] != own[..., :-1]).sum(dim=-1)
@@ -160,10 +157,10 @@ def test_a_climber_takes_over_one_part_of_another_and_moves_one_of_its_own():
     strange = [len(set(child.tolist())) for child in children[0, :, :-1].flatten(0, 1)]
     assert set(strange) == {1, 2}  # of one other climber, which may be of the same letter
     counting = (torch.arange(one.field) % 4).to(torch.uint8)[None, None].expand(1, 24, -1)
-    moved = one._jumps(one._start([0], counting), 0.0, own=True)
-    assert (moved[:, :, :TAKEN] == counting[:, :, None]).all()  # the first ones are put where they were
-    assert (moved[:, :, TAKEN:] != counting[:, :, None]).any(dim=-1).float().mean() > 0.5
-    others = one._jumps(one._start([0], constant), 0.0, own=False) != constant[:, :, None]
+    moved = one._jumps(one._start([0], counting), 3, own=True, from_library=0.0)
+    assert (moved[:, :, :2] == counting[:, :, None]).all()  # the first ones are put where they were
+    assert (moved[:, :, 2:] != counting[:, :, None]).any(dim=-1).float().mean() > 0.5
+    others = one._jumps(one._start([0], constant), 3, own=False, from_library=0.0) != constant[:, :, None]
     assert others.any(dim=-1).float().mean(dim=1).min() > 0.5  # all of them are of others
 
 
@@ -178,22 +175,6 @@ def test_substitutions_that_help_are_tried_together():
     assert decode(state.sequence[0, 3].numpy()) == "UGUAU"
     assert state.stale[0].sum() == 2
     assert one.bins[0].maximum == 5
-    state.sort(2)
-    assert state.activation[0].tolist() == [5, 5]
-    assert [decode(row) for row in state.sequence[0].numpy()] == ["UGUAU", "UGUAU"]
-    assert state.gradient.shape == (1, 2, 4, 5)
-
-
-def test_the_highest_climber_is_stored_however_late_it_came(monkeypatch):
-    """Neurons whose maximum is not stored, or not above 0, would not be filled."""
-    monkeypatch.setattr(sampling, "NARROWED", 1)
-    monkeypatch.setattr(sampling, "POLISHING", 1000)
-    one = sampler(seeded_model(3, 4, seed=2), 3)
-    one.random, one.bins = {0: np.random.default_rng(1)}, {0: SampleBins(one.field, one.quota, 1)}
-    one.tops, one.progress = {}, lambda step: None
-    one._climb(one._start([0], one._random([0], one.climbers)))
-    highest = one.network.activation(one.tops[0][-1:], 3, torch.tensor([0]))
-    assert one.bins[0].maximum == pytest.approx(float(highest), abs=1e-5)
 
 
 def test_joints_that_give_nothing_are_read_again_some_steps_later(monkeypatch):
@@ -227,7 +208,7 @@ def test_parts_come_from_the_best_windows_of_the_stretch_at_first():
     one.library[1] = 3  # all U, so that its parts are seen
     adenine = torch.zeros(1, 24, one.field, dtype=torch.uint8)
     for share, wanted in ((1.0, 1.0), (0.5, 0.5), (0.0, 0.0)):
-        children = one._jumps(one._start([1], adenine), share, own=False)
+        children = one._jumps(one._start([1], adenine), 3, own=False, from_library=share)
         assert abs((children == 3).any(dim=-1).float().mean() - wanted) < 0.15
         assert ((children == 0) | (children == 3)).all()
 

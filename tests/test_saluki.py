@@ -71,7 +71,7 @@ def example(**features):
             feature.float_list.value.append(value)
         else:
             feature.int64_list.value.append(value)
-    return message.SerializeToString()
+    return message.SerializeToString(deterministic=True)
 
 
 def masked(data):
@@ -252,18 +252,23 @@ def test_a_pipe_is_not_waited_for(folder, one_line):
     one_line(raised)
 
 
+def flip_last(data):
+    """Return the bytes with another last one, whatever it was."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 WHOLE = b"".join(framed(example(**make_message(60, seed))) for seed in range(3))
 DAMAGED = {
     "not zlib": (lambda whole: whole, "zlib"),
     "empty": (lambda whole: b"", "truncated"),
     "truncated zlib": (lambda whole: zlib.compress(whole)[:-30], "truncated"),
     "more behind": (lambda whole: zlib.compress(whole) + b"x", "behind"),
-    "damaged zlib": (lambda whole: zlib.compress(whole)[:-1] + b"\0", "damaged"),
+    "damaged zlib": (lambda whole: flip_last(zlib.compress(whole)), "damaged"),
     "truncated data": (lambda whole: zlib.compress(whole[:-30]), "record 2: truncated"),
     "truncated header": (lambda whole: zlib.compress(whole + whole[:7]), "record 3: truncated"),
     "wrong length": (lambda whole: zlib.compress(bytes([whole[0] ^ 1]) + whole[1:]), "record 0: wrong checksum"),
     "wrong data": (lambda whole: zlib.compress(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]), "record 2: wrong"),
-    "wrong checksum": (lambda whole: zlib.compress(whole[:-1] + bytes([whole[-1] ^ 1])), "record 2: wrong"),
+    "wrong checksum": (lambda whole: zlib.compress(flip_last(whole)), "record 2: wrong"),
     "no example": (lambda whole: zlib.compress(framed(b"\x0a\xff\xff\x03abc")), "record 0: not a tf.train.Example"),
     "no message": (lambda whole: zlib.compress(framed(b"\x08\x05")), "record 0: not a tf.train.Example"),
     "huge record": (lambda whole: zlib.compress(huge(2**40) + bytes(2**22)), "record 0: 1,099,511,627,776 bytes"),

@@ -132,7 +132,13 @@ def clusters_of(discovery: Discovery, chosen: str | None) -> tuple[Path | None, 
     for path in [*beside, *sorted((ROOT / "data").glob("*_clusters.tsv"))]:
         if path.is_file():
             table = read_clusters(path)
-            if path in beside or set(table["motif"]) == names:
+            clustered = set(table["motif"])
+            if path in beside and names - clustered:
+                logger.warning(
+                    "%s: %d of %d motifs of the database are in no cluster, so too few clusters are counted; run %s",
+                    shown(path), len(names - clustered), len(names), cluster_command(paths),
+                )  # fmt: skip
+            if path in beside or clustered == names:
                 return path, table
     return None, None
 

@@ -16,7 +16,9 @@ from utils.sequence import spelled
 from utils.tables import read_csv
 
 HERE = Path(__file__).resolve().parent
-VERSION = 1  # of the way pairs are measured
+VERSION = 2  # of the way pairs are measured
+# settings of how to compute, and of motif_contribution
+DECIDES_NO_PAIR = {"device", "batch_size", "threshold", "smallest_effect"}
 
 
 def neuron_name(layer: int, neuron: int) -> str:
@@ -62,7 +64,8 @@ def pair_key(work: Interpretation, layer: int, neuron: int, pair: Pair) -> str:
 
 def stats_key(work: Interpretation, layer: int) -> str:
     """Return the key of everything that decides the table of a layer, but the neurons that are in it."""
-    return fingerprint(settings=work.settings.model_dump(), fragments=fragment_key(work, layer), version=VERSION)
+    chosen = work.settings.model_dump(exclude=DECIDES_NO_PAIR)
+    return fingerprint(settings=chosen, fragments=fragment_key(work, layer), version=VERSION)
 
 
 def stored_key(path: Path) -> str:

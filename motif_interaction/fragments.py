@@ -23,6 +23,7 @@ from utils.scan import Scan, read_scan
 from utils.stack_network import window_network
 
 logger = logging.getLogger(__name__)
+ROUNDING = 1e-5  # of a neuron's maximum, between two computations of one activation
 
 
 def activating(scan: Scan, neuron: int, threshold: float) -> np.ndarray:
@@ -71,7 +72,8 @@ def locate(work: Interpretation, scan: Scan, neurons: list[int]) -> dict[int, di
         sequence = bases_of_codes(work.messages.codes[row : row + 1][:, : work.messages.length[row]])
         columns = np.array(firing) - 1
         # a window that the scan found at the bound itself is not lost to rounding
-        least = np.minimum(threshold * scan.neuron_maximum[columns], scan.maximum[row, columns] - 1e-4)
+        highest = scan.neuron_maximum[columns]
+        least = np.minimum(threshold * highest, scan.maximum[row, columns] - ROUNDING * highest)
         starts = first_starts(model, sequence, scan.layer, columns, least, device)
         for neuron, start in zip(firing, starts.tolist(), strict=True):
             found[neuron][row] = start

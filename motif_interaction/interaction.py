@@ -60,8 +60,11 @@ class Layer:
         self.work, self.layer = work, layer
         self.model = work.checkpoint.model
         self.receptive_field = self.model.receptive_field(layer)
+        means, deviations = work.checkpoint.label_scaling
+        self.mean, self.unit = means[0], deviations[0]  # of the labels of the first target, which is measured
         paths = work.settings.motif_database
         self.database_paths = root_files(paths, "motif_database") if paths else []
+        self._fragments: tuple[int, dict[int, int]] | None = None
         labels, by_default = work.settings.labels, InteractionSettings.model_fields["labels"].default
         if labels != by_default and not any(one.is_dir() for one in self.label_folders):
             raise InputError(f"key 'labels': {labels}: no such folder, neither in motif_interaction nor from the root")
@@ -101,6 +104,12 @@ class Layer:
         matches = root_path(settings.matches) / self.work.name / f"conv{self.layer}" / f"{name}.tsv"
         return derive_pairs(name, motifs, matches, settings.q_threshold)
 
+    def fragments(self, neuron: int) -> dict[int, int]:
+        """Return the fragments of a neuron, read once for all its pairs: row of the message -> start."""
+        if self._fragments is None or self._fragments[0] != neuron:
+            self._fragments = neuron, read_fragments(self.work, self.layer, neuron)
+        return self._fragments[1]
+
     def facts(self, neuron: int, pair: Pair | None = None) -> dict[str, str]:
         """Return the first columns of the table."""
         facts = {"task": neuron_name(self.layer, neuron)}
@@ -117,13 +126,26 @@ class Layer:
             return None
         return Measured(self.facts(neuron, pair), read_table(path, MEASURED, ("id", "order"), OF_CONTROL))
 
+    def noted(self) -> dict[tuple[str, str, str], str]:
+        """Return what the table that is there says of pairs and neurons that could not be measured.
+
+        Task and motifs (empty of a neuron without pairs) -> note; nothing where the table is of other settings.
+        """
+        path = stats_path(self.work, self.layer)
+        if stored_key(path) != stats_key(self.work, self.layer):
+            return {}
+        table = read_table(path, texts=("task", "motif_a", "motif_b", "note")).fillna("")
+        table = table[(table["n"] == 0) & (table["note"] != "")]
+        rows = table[["task", "motif_a", "motif_b", "note"]].astype(str).itertuples(index=False)
+        return {(task, a, b): note for task, a, b, note in rows}
+
     def places(self, neuron: int, pair: Pair) -> Places:
         """Return the places in the fragments of a neuron where both motifs of a pair stand.
 
         Raises:
             InputError: no fragments, or none with both motifs.
         """
-        settings, fragments = self.work.settings, read_fragments(self.work, self.layer, neuron)
+        settings, fragments = self.work.settings, self.fragments(neuron)
         if not fragments:
             raise InputError("no fragments: the neuron never fires, or nothing exceeds fragment_threshold; lower it")
         row, start = np.array(list(fragments.items()), dtype=np.int64).T
@@ -147,15 +169,16 @@ class Layer:
         except InputError as error:
             return Measured(facts, pd.DataFrame(), str(error))
         settings = self.work.settings
-        table = per_sequence(
-            measure(
-                self.model, self.messages, places, pair.a, pair.b, settings.n_draws, settings.seed, self.layer, neuron
-            )
+        predictions = measure(
+            self.model, self.messages, places, pair.a, pair.b, settings.n_draws, settings.seed, self.layer, neuron
         )
+        predictions[PREDICTIONS + CONTROLS] = predictions[PREDICTIONS + CONTROLS] * self.unit + self.mean
+        table = per_sequence(predictions)
         if table.empty:
             return Measured(facts, table, "no replacement breaks these motifs without creating them; narrow the words")
         table.insert(1, "id", [self.work.messages.id[row] for row in table["sequence"]])
         folder = pair_folder(self.work, self.layer, neuron, pair)
+        (folder / "predictions.csv").unlink(missing_ok=True)  # the pair is finished when that is there again
         self.write_fragments(folder / "fragments.txt", neuron, table)
         plot_pair(folder / "boxplot.png", table, pair.a.name or pair.a.text, pair.b.name or pair.b.text, facts["task"])
         write_table(folder / "predictions.csv", table, pair_key(self.work, self.layer, neuron, pair))
@@ -163,8 +186,7 @@ class Layer:
 
     def write_fragments(self, path: Path, neuron: int, table: pd.DataFrame) -> None:
         """Write the fragments with both motifs of a pair, a line each: name, start, id, sequence."""
-        fragments = read_fragments(self.work, self.layer, neuron)
-        lines = []
+        fragments, lines = self.fragments(neuron), []
         for row, name in zip(table["sequence"], table["id"], strict=True):
             start = fragments[row]
             text = decode(bases_of_codes(self.work.messages.codes[row, start : start + self.receptive_field]))
@@ -185,7 +207,7 @@ def measure_neurons(
     missing: list[StageMissing] = []
     for neuron in neurons:
         try:
-            read_fragments(layer.work, layer.layer, neuron)
+            layer.fragments(neuron)
             work += [(neuron, pair, "") for pair in layer.pairs(neuron)]
         except InputError as error:
             work.append((neuron, None, str(error)))
@@ -204,17 +226,33 @@ def measure_neurons(
 
 
 def finished_elsewhere(layer: Layer, neurons: list[int]) -> dict[int, list[Measured]]:
-    """Return the finished pairs of the other neurons of the layer: runs over parts of it give the table of all."""
+    """Return what the other neurons of the layer have: runs over parts of it give the table of all.
+
+    These are the finished pairs, and rows that say what is missing, of the table that is there.
+    """
     found: dict[int, list[Measured]] = {}
+    noted = layer.noted()
     for neuron in range(1, layer.model.channels_of(layer.layer) + 1):
-        if neuron not in neurons:
-            try:
-                done = [layer.finished(neuron, pair) for pair in layer.pairs(neuron)]
-            except InputError as error:
-                if (HERE / "results" / "scramble_res" / layer.work.name / neuron_name(layer.layer, neuron)).is_dir():
-                    logger.warning("conv%d_neuron%d is left out of the table: %s", layer.layer, neuron, error)
-                continue
-            found[neuron] = [one for one in done if one]
+        if neuron in neurons:
+            continue
+        task = neuron_name(layer.layer, neuron)
+        without_pairs = (task, "", "") in noted
+        try:
+            if without_pairs:
+                layer.fragments(neuron)
+            pairs = layer.pairs(neuron)
+        except InputError as error:
+            if without_pairs:
+                found[neuron] = [Measured(layer.facts(neuron), pd.DataFrame(), str(error))]
+            elif (HERE / "results" / "scramble_res" / layer.work.name / task).is_dir():
+                logger.warning("%s is left out of the table: %s", task, error)
+            continue
+        found[neuron] = []
+        for pair in pairs:
+            facts = layer.facts(neuron, pair)
+            note = noted.get((task, facts["motif_a"], facts["motif_b"]), "")
+            done = layer.finished(neuron, pair) or (Measured(facts, pd.DataFrame(), note) if note else None)
+            found[neuron] += [done] if done else []
     return found
 
 
@@ -243,7 +281,8 @@ def write_statistics(layer: Layer, neurons: list[int], measured: dict[int, list[
     with one_at_a_time(path.with_name(f".lock-conv{layer_number}"), f"table of conv{layer_number} of {work.name}"):
         measured = measured | finished_elsewhere(layer, neurons)
         pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
-        table, scale = pair_statistics(pairs, work.settings)
+        table, scale = pair_statistics(pairs, work.settings, layer.unit)
+        table["checkpoint"], table["dataset"] = work.checkpoint.sha256, work.dataset_sha256
         plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
         write_table(path, table, stats_key(work, layer_number))
     tested, called = (table["class"] != "").sum(), table["class"].map(is_called)

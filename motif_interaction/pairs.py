@@ -77,10 +77,10 @@ def read_labels(path: Path, receptive_field: int, database: Sequence[matrices.Mo
         database: motifs that name the words.
 
     Raises:
-        InputError: an unknown letter, one motif only, a motif longer than the fragment, or no pair.
+        InputError: an unknown letter, one motif only, a motif longer than the fragment, a pair twice, or no pair.
     """
     content = read_yaml(path)
-    pairs = []
+    pairs, known = [], {}
     for name, combination in content.items():
         where = f"{shown(path)}: {name}"
         if not isinstance(combination, dict) or len(combination) != 2:
@@ -99,6 +99,10 @@ def read_labels(path: Path, receptive_field: int, database: Sequence[matrices.Mo
         total = sum(min(map(len, motif.words)) for motif in motifs)
         if total > receptive_field:
             raise InputError(f"{where}: the two motifs are {total} nt, longer than the fragment of {receptive_field}")
+        same = frozenset(frozenset(motif.words) for motif in motifs)
+        if same in known:
+            raise InputError(f"{where}: the same two motifs as {known[same]}; write each pair once")
+        known[same] = name
         pairs.append(Pair(*motifs, "labels"))
     if not pairs:
         raise InputError(f"{shown(path)}: no pair; write combination1: {{motifA: [UGUANA], motifB: [GGAC]}}")
@@ -119,7 +123,14 @@ def word_names(words: Sequence[str], database: Sequence[matrices.Motif], q_thres
 
 
 def read_match_names(path: Path, q_threshold: float, motifs: str = "") -> dict[str, str]:
-    """Return the best database match of each segment, from Tomtom's table; columns are found by their names.
+    """Return the best database match of each segment, as in ``read_best_matches``."""
+    return {query: target for query, (_, target) in read_best_matches(path, q_threshold, motifs).items()}
+
+
+def read_best_matches(path: Path, q_threshold: float, motifs: str = "") -> dict[str, tuple[float, str]]:
+    """Return q-value and name of the best database match of each segment; of equal q-values the first name.
+
+    Columns of Tomtom's table are found by their names.
 
     Where the table is not there, is of motifs of another key, or lists nothing up to the threshold, a segment has no
     name.
@@ -133,8 +144,9 @@ def read_match_names(path: Path, q_threshold: float, motifs: str = "") -> dict[s
         logger.warning("%s: matches of motifs of other settings, which name nothing; match again", shown(path))
         return {}
     table = read_matches(path, ("Query_ID", "Target_ID", "q-value"))
-    table = table[table["q-value"] <= q_threshold].sort_values("q-value", ascending=False, kind="stable")
-    return dict(zip(table["Query_ID"], table["Target_ID"], strict=True))
+    table = table[table["q-value"] <= q_threshold]
+    table = table.sort_values(["q-value", "Target_ID"], ascending=False, kind="stable")  # the best one comes last
+    return dict(zip(table["Query_ID"], zip(table["q-value"], table["Target_ID"], strict=True), strict=True))
 
 
 def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.05) -> list[Pair]:
@@ -160,9 +172,9 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
         raise InputError(f"{shown(motifs)}: damaged motifs ({error}); cluster again") from None
     if found["maximum"] <= 0:
         raise InputError(f"{name} never fires: it has no motifs and no pairs")
-    names = read_match_names(matches, q_threshold, stored_settings(motifs))
+    matched = read_best_matches(matches, q_threshold, stored_settings(motifs))
     weight: dict[tuple[str, str], int] = {}
-    name_of: dict[str, str] = {}
+    best_of: dict[str, tuple[float, str]] = {}  # of a word that is in several parts the best match of any
     for pfm, path, size in zip(found["pfm"], found["path"], found["size"], strict=True):
         ppm = matrices.to_ppm(pfm)
         words = []
@@ -170,8 +182,8 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
             word = word_of(ppm[:, start:end])
             if word:
                 words.append(word)
-                known = names.get(f"{name}_{path}_{start}-{end}", "")
-                name_of[word] = name_of.get(word) or known
+                own = matched.get(f"{name}_{path}_{start}-{end}", (np.inf, ""))
+                best_of[word] = min(best_of.get(word, own), own)
         for one, other in {tuple(sorted(pair)) for pair in combinations(words, 2)}:
             weight[one, other] = weight.get((one, other), 0) + int(size)
     if not weight:
@@ -179,4 +191,4 @@ def derive_pairs(name: str, motifs: Path, matches: Path, q_threshold: float = 0.
             f"{shown(motifs)}: no part has two segments of at least {SHORTEST} nt and {FEWEST_BITS:g} bits"
         )
     order = sorted(weight, key=lambda words: (-weight[words], words))[:MOST_PAIRS]
-    return [Pair(Motif((one,), name_of[one]), Motif((other,), name_of[other]), "motifs") for one, other in order]
+    return [Pair(Motif((one,), best_of[one][1]), Motif((other,), best_of[other][1]), "motifs") for one, other in order]

@@ -35,7 +35,7 @@ def plot_pair(path: Path, table: pd.DataFrame, a: str, b: str, title: str) -> No
     boxes = left.boxplot([table[name] for name in PREDICTIONS], tick_labels=names, patch_artist=True, **style)
     for box, colour in zip(boxes["boxes"], ("#FFFFFF", "#56B4E9", "#E69F00", "#BBBBBB"), strict=True):
         box.set_facecolor(colour)
-    left.set_ylabel("prediction")
+    left.set_ylabel("prediction, units of the label")
     control = table["control_eps"].dropna()
     boxes = right.boxplot(
         [table["eps"], control], tick_labels=["pair", "random\nstretches"], patch_artist=True, **style

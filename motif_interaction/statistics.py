@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from motif_interaction.mutagenesis import CONTROLS, PREDICTIONS
-from utils.epistasis import decide, measure_pair
+from utils.epistasis import RESOLUTION, decide, measure_pair
 from utils.interpretation_settings import InteractionSettings
 from utils.linearity import Scale, fit_scale, single_effects
 from utils.statistics import q_values
@@ -50,14 +50,14 @@ def variants(table: pd.DataFrame, scale: Scale | None = None) -> dict[str, np.nd
     return found
 
 
-def common_scale(pairs: Sequence[Measured]) -> Scale:
+def common_scale(pairs: Sequence[Measured], unit: float = 1.0) -> Scale:
     """Return the scale on which single effects of all pairs are the same at every level (``utils.linearity``)."""
     parts = [(number, variants(one.table)) for number, one in enumerate(pairs) if len(one.table)]
     if not parts:
         return fit_scale(*single_effects(*(np.zeros(0) for _ in "oabn"), np.zeros(0, dtype=np.int64)))
     stacked = [np.concatenate([values[key] for _, values in parts]) for key in "oabn"]
     pair = np.concatenate([np.full(len(values["o"]), number) for number, values in parts])
-    return fit_scale(*single_effects(*stacked, pair))
+    return fit_scale(*single_effects(*stacked, pair), unit)
 
 
 def classes(table: pd.DataFrame, settings: InteractionSettings) -> pd.DataFrame:
@@ -67,10 +67,10 @@ def classes(table: pd.DataFrame, settings: InteractionSettings) -> pd.DataFrame:
     for name in ("eps", "above_control"):
         found[f"q_{name}"] = q_values(table[f"p_{name}"].to_numpy(np.float64))
     decisions = [
-        decide(*values, settings.q_threshold, settings.smallest_eps)
-        for values in zip(
+        decide(*values, settings.q_threshold, settings.smallest_eps, control)
+        for *values, control in zip(
             table["a_alone"], table["b_alone"], table["eps"], found["q_a_alone"], found["q_b_alone"],
-            found["q_eps"], found["q_above_control"], strict=True,
+            found["q_eps"], found["q_above_control"], table["control_eps"], strict=True,
         )
     ]  # fmt: skip
     found["class"] = [name for name, _ in decisions]
@@ -90,13 +90,25 @@ def survival(name: str, transformed: str, fitted: bool) -> str:
     return "not fitted" if not fitted else "yes" if name == transformed else "no"
 
 
-def pair_statistics(pairs: Sequence[Measured], settings: InteractionSettings) -> tuple[pd.DataFrame, Scale]:
-    """Return the table of the pairs of a run, a row each in the order given, and the scale of its control."""
-    scale = common_scale(pairs)
+def pair_statistics(
+    pairs: Sequence[Measured], settings: InteractionSettings, unit: float = 1.0
+) -> tuple[pd.DataFrame, Scale]:
+    """Return the table of the pairs of a run, a row each in the order given, and the scale of its control.
+
+    Args:
+        pairs: and their predictions.
+        settings: of the tests.
+        unit: one standard deviation of the training labels, on the scale of the predictions: the network's own unit, of
+            which differences under ``RESOLUTION`` are none.
+    """
+    scale = common_scale(pairs, unit)
+    resolution = RESOLUTION * unit
     raw, transformed = (
         pd.DataFrame(
             [
-                measure_pair(variants(one.table, on), settings.min_sequences, settings.n_bootstrap, settings.seed)
+                measure_pair(
+                    variants(one.table, on), settings.min_sequences, settings.n_bootstrap, settings.seed, resolution
+                )
                 for one in pairs
             ]
         )
@@ -113,7 +125,7 @@ def pair_statistics(pairs: Sequence[Measured], settings: InteractionSettings) ->
     ]
     layout = pd.DataFrame([_layout(one.table) for one in pairs])
     table = pd.concat([table, layout], axis=1)
-    table["note"] = [_note(one, settings.min_sequences) for one in pairs]
+    table["note"] = [_note(one, settings.min_sequences, resolution) for one in pairs]
     table.loc[_act_together(table, settings.q_threshold) & (table["note"] == ""), "note"] = ONLY_TOGETHER
     return table[COLUMNS], scale
 
@@ -140,7 +152,7 @@ def _layout(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _note(pair: Measured, min_sequences: int) -> str:
+def _note(pair: Measured, min_sequences: int, resolution: float) -> str:
     """Return what is missing of a pair and what to do."""
     if pair.note or not len(pair.table):
         return pair.note
@@ -149,6 +161,6 @@ def _note(pair: Measured, min_sequences: int) -> str:
             f"{len(pair.table)} sequences hold both motifs, {min_sequences} are needed: lower fragment_threshold, or "
             "write wider words in a label file"
         )
-    if np.ptp(pair.table[PREDICTIONS].to_numpy(), axis=1).max() < 1e-6:
+    if np.ptp(pair.table[PREDICTIONS].to_numpy(), axis=1).max() < resolution:
         return "all predictions are equal: the model does not see these motifs here"
     return ""

@@ -79,7 +79,8 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
         neurons = range(1, work.channels_of(layer) + 1)
         names = {neuron: neuron_name(layer, neuron) for neuron in neurons}
         facts = {neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons}
-        pairs, notes = read_pairs(work, layer)
+        pairs, notes, note = read_pairs(work, layer)
+        found.notes += [note] if note else []
         found.pair_notes |= notes
         scan_note = _firing(work, messages, layer, facts, cache, found)
         contributed = sum(name in found.contributions for name in names.values())

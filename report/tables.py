@@ -106,12 +106,15 @@ def read_thresholds(work: Work) -> dict[str, list[dict]]:
     return found
 
 
-def read_pairs(work: Work, layer: int) -> tuple[list[dict], dict[str, str]]:
-    """Return the pairs of a layer, and why a neuron has none, by its name.
+def read_pairs(work: Work, layer: int) -> tuple[list[dict], dict[str, str], str]:
+    """Return the pairs of a layer, why a neuron has none, by its name, and what is wrong with the table, if anything.
 
     A pair that was measured in any message gets a page.
     """
-    rows = read_rows(work.pairs(layer), list(PAIR_COLUMNS), "run motif_interaction.interaction again")
+    path, again = work.pairs(layer), "run motif_interaction.interaction again"
+    rows = read_rows(path, [*PAIR_COLUMNS, "checkpoint", "dataset"], again)
+    if any(row["checkpoint"] != work.checkpoint.sha256 or row["dataset"] != work.dataset_sha256 for row in rows):
+        return [], {}, f"{shown(path)}: of another checkpoint or data set; {again}"
     pairs = [row for row in rows if row["motif_a"] and row["motif_b"]]
     for number, row in enumerate(pairs, 1):
         row["layer"] = layer
@@ -119,7 +122,8 @@ def read_pairs(work: Work, layer: int) -> tuple[list[dict], dict[str, str]]:
         row["page"] = f"conv{layer}_pair{number}.html" if row["n"] else ""
         for side in "ab":
             row[f"label_{side}"] = row.get(f"name_{side}") or row[f"motif_{side}"]
-    return in_order(pairs), {row["task"]: row["note"] or "" for row in rows if not (row["motif_a"] and row["motif_b"])}
+    notes = {row["task"]: row["note"] or "" for row in rows if not (row["motif_a"] and row["motif_b"])}
+    return in_order(pairs), notes, ""
 
 
 def in_order(pairs: list[dict]) -> list[dict]:

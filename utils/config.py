@@ -106,6 +106,22 @@ LARGEST_YAML = 2**20  # bytes of a config
 S = TypeVar("S", bound=pydantic.BaseModel)
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """The safe loader; a key that stands twice in a mapping, of which it would drop the first, is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Return a mapping."""
+        first: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                written = key.tag, key.value
+                if written in first:
+                    problem = f"key {key.value[:40]!r} is there twice, first in line {first[written]}"
+                    raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+                first[written] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path, largest: int = LARGEST_YAML) -> dict:
     """Return the mapping in a YAML file of up to ``largest`` bytes.
 
@@ -117,7 +133,7 @@ def read_yaml(path: Path, largest: int = LARGEST_YAML) -> dict:
     if path.stat().st_size > largest:
         raise InputError(f"{shown(path)}: {path.stat().st_size:,} bytes; no such file is larger than {largest:,}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)
     except NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

@@ -56,17 +56,18 @@ def pair_class(effect_a: float, effect_b: float, eps: float) -> str:
     return f"{sign}_{'synergistic' if eps * effect_a > 0 else 'antagonistic'}"
 
 
-def signed_rank(values: np.ndarray, min_sequences: int = 6) -> float:
+def signed_rank(values: np.ndarray, min_sequences: int = 6, resolution: float = RESOLUTION) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test that values (messages,) are symmetric about 0.
 
-    NaN values are left out, differences under ``RESOLUTION`` are ties with 0. NaN with fewer than ``min_sequences``
-    values; 1 where all of them are 0. Six messages cannot give less than 0.031.
+    NaN values are left out; sizes under ``resolution`` are ties with 0, which say nothing of the sign and leave the
+    test (with them in it, scipy takes the normal approximation, which is too small for a few values). NaN with fewer
+    than ``min_sequences`` values; 1 where all of them are 0. Six that differ from 0 cannot give less than 0.031.
     """
     values = values[~np.isnan(values)]
-    values = np.where(np.abs(values) < RESOLUTION, 0.0, values)
     if len(values) < min_sequences:
         return float("nan")
-    return float(wilcoxon(values).pvalue) if values.any() else 1.0
+    values = values[np.abs(values) >= resolution]
+    return float(wilcoxon(values).pvalue) if len(values) else 1.0
 
 
 def signed(p: float, values: np.ndarray) -> float:
@@ -93,8 +94,9 @@ def bootstrap_interval(values: np.ndarray, n_resamples: int = 1000, random_state
 
 
 def measure_pair(
-    variants: Mapping[str, np.ndarray], min_sequences: int = 6, n_bootstrap: int = 1000, random_state: int = 0
-) -> dict[str, float]:
+    variants: Mapping[str, np.ndarray], min_sequences: int = 6, n_bootstrap: int = 1000, random_state: int = 0,
+    resolution: float = RESOLUTION,
+) -> dict[str, float]:  # fmt: skip
     """Return the statistics of one pair.
 
     Args:
@@ -102,36 +104,37 @@ def measure_pair(
         min_sequences: fewest messages of a test.
         n_bootstrap: resamples of the interval.
         random_state: of these.
+        resolution: of the predictions: a smaller difference is none.
 
     Returns:
         ``n``; of each of ``effects`` the mean (its name) and the signed p-value (``p_`` and its name); ``eps``,
         ``eps_low``, ``eps_high``, ``p_eps``; of the control ``control_eps``, ``p_control_eps``; ``p_above_control`` of
-        the difference between eps and control eps of the same messages, whose sizes are compared.
+        the difference between eps and control eps of the same messages.
     """
     o, a, b, n = (np.asarray(variants[key], dtype=np.float64) for key in "oabn")
     row: dict[str, float] = {"n": int((~np.isnan(o)).sum())}
     for name, values in effects(o, a, b, n).items():
         row[name] = float(np.nanmean(values)) if row["n"] else float("nan")
-        row[f"p_{name}"] = signed(signed_rank(values, min_sequences), values)
+        row[f"p_{name}"] = signed(signed_rank(values, min_sequences, resolution), values)
     eps = epistasis(o, a, b, n)
     control = epistasis(*(np.asarray(variants[f"control_{key}"], dtype=np.float64) for key in "oabn"))
     row["eps"] = float(np.nanmean(eps)) if row["n"] else float("nan")
     row["eps_low"], row["eps_high"] = bootstrap_interval(eps, n_bootstrap, random_state)
-    row["p_eps"] = signed_rank(eps, min_sequences)
+    row["p_eps"] = signed_rank(eps, min_sequences, resolution)
     row["control_eps"] = float(np.nanmean(control)) if not np.isnan(control).all() else float("nan")
-    row["p_control_eps"] = signed_rank(control, min_sequences)
-    row["p_above_control"] = signed_rank(eps - control, min_sequences)
+    row["p_control_eps"] = signed_rank(control, min_sequences, resolution)
+    row["p_above_control"] = signed_rank(eps - control, min_sequences, resolution)
     return row
 
 
 def decide(
     effect_a: float, effect_b: float, eps: float, q_a: float, q_b: float, q_eps: float, q_control: float,
-    q_threshold: float = 0.05, smallest_eps: float = 0.3,
+    q_threshold: float = 0.05, smallest_eps: float = 0.3, control_eps: float = 0.0,
 ) -> tuple[str, str]:  # fmt: skip
     """Return the class of a pair and what decided it.
 
     Both single effects must be significant, else ``none``. Epistasis is called where it is significant, differs from
-    that of random stretches of the same messages (where these could be measured), and is at least ``smallest_eps``
+    that of random stretches of the same messages and is larger (where these could be measured), and is at least ``smallest_eps``
     times the geometric mean of the two single effects: a network bends a little everywhere, and then eps grows with
     their product, so with enough messages every pair differs from 0 (a smallest effect of interest, after Murphy and
     Myors 1999, J Appl Psychol 84:234).
@@ -146,6 +149,7 @@ def decide(
         q_control: q-value of its difference from the control; NaN where there is none.
         q_threshold: all of these must be below.
         smallest_eps: share of the geometric mean of the single effects.
+        control_eps: mean epistasis of the control; NaN where there is none.
 
     Returns:
         Class, and ``single effects``, ``q``, ``control``, ``smallest_eps`` (which kept it from being called), ``all``
@@ -158,7 +162,7 @@ def decide(
         return "none", "single effects"
     if q_eps >= q_threshold:
         return pair_class(*single, 0.0), "q"
-    if q_control >= q_threshold:  # false where it is NaN
+    if q_control >= q_threshold or abs(eps) <= abs(control_eps):  # false where these are NaN
         return pair_class(*single, 0.0), "control"
     if abs(eps) < smallest_eps * abs(effect_a * effect_b) ** 0.5:
         return pair_class(*single, 0.0), "smallest_eps"

@@ -72,7 +72,7 @@ def single_effects(
     return without[there], present[there], group[there]
 
 
-def fit_scale(without: np.ndarray, present: np.ndarray, group: np.ndarray) -> Scale:
+def fit_scale(without: np.ndarray, present: np.ndarray, group: np.ndarray, unit: float = 1.0) -> Scale:
     """Return the monotone scale on which the effect of each set is the same at every level.
 
     Least squares (soft_l1 loss) of present - G(g(without) + c), where G is the inverse of g, c the mean effect of a set
@@ -84,6 +84,7 @@ def fit_scale(without: np.ndarray, present: np.ndarray, group: np.ndarray) -> Sc
         without: float64 (k,), predictions without a motif.
         present: float64 (k,), with it.
         group: int (k,), set of each.
+        unit: one standard deviation of the labels, on the scale of the predictions.
     """
     if len(without) > MOST:
         chosen = np.linspace(0, len(without) - 1, MOST).astype(np.int64)
@@ -93,7 +94,7 @@ def fit_scale(without: np.ndarray, present: np.ndarray, group: np.ndarray) -> Sc
         if len(without)
         else []
     )
-    if len(without) < FEWEST or len(x) < 3 or x[-1] - x[0] < 1e-5:
+    if len(without) < FEWEST or len(x) < 3 or x[-1] - x[0] < 1e-5 * unit:
         return IDENTITY
     _, group = np.unique(group, return_inverse=True)
     size = np.bincount(group)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+EVERYWHERE = 2**40  # beyond the end of any message
+
 
 class ChannelNorm(nn.Module):
     """LayerNorm over the channels of a feature map."""
@@ -197,9 +199,10 @@ class Predictor(nn.Module):
         """Return the map of ``layer`` up to the first position that sees nothing of the first ``longest`` nt.
 
         Without padding in the convolutions that position holds the same vector as all behind it, in every layer; so
-        each map is cut there, and the next layer gets as many copies of that last column as it needs.
+        each map is cut there, and the next layer gets as many copies of that last column as it needs. With padding
+        nothing is cut: more than 2 makes each map longer than the one below.
         """
-        touched = longest if self.padding == 0 else X.shape[-1] + 2 * self.padding
+        touched = longest if self.padding == 0 else EVERYWHERE
         reach = self.kernel_size - 1 - 2 * self.padding  # columns a convolution takes away
 
         def widened(x: torch.Tensor, width: int) -> torch.Tensor:

@@ -134,10 +134,10 @@ class Layer:
         path = stats_path(self.work, self.layer)
         if stored_key(path) != stats_key(self.work, self.layer):
             return {}
-        table = read_table(path, texts=("task", "motif_a", "motif_b", "note")).fillna("")
-        table = table[(table["n"] == 0) & (table["note"] != "")]
-        rows = table[["task", "motif_a", "motif_b", "note"]].astype(str).itertuples(index=False)
-        return {(task, a, b): note for task, a, b, note in rows}
+        texts = ["task", "motif_a", "motif_b", "note"]
+        table = read_table(path, ["n"], texts)
+        rows = table.loc[(table["n"] == 0) & table["note"].notna(), texts].fillna("").astype(str)
+        return {(task, a, b): note for task, a, b, note in rows.itertuples(index=False)}
 
     def places(self, neuron: int, pair: Pair) -> Places:
         """Return the places in the fragments of a neuron where both motifs of a pair stand.

@@ -112,7 +112,8 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "eps": (
             "eps",
-            "Epistasis o − a − b + n of the predictions (intact, A scrambled, B scrambled, both), with 95 % interval.",
+            "Epistasis o − a − b + n of predictions (intact, A scrambled, B scrambled, both), in units of the label, "
+            "with 95 % interval.",
         ),
         "q": ("q", "Wilcoxon's signed-rank test of eps over messages, Benjamini-Hochberg over all pairs of the layer."),
         "control": ("Control", "Mean eps of two random stretches of the same messages, as long and as far apart."),

@@ -112,8 +112,9 @@ def read_pairs(work: Work, layer: int) -> tuple[list[dict], dict[str, str], str]
     A pair that was measured in any message gets a page.
     """
     path, again = work.pairs(layer), "run motif_interaction.interaction again"
-    rows = read_rows(path, [*PAIR_COLUMNS, "checkpoint", "dataset"], again)
-    if any(row["checkpoint"] != work.checkpoint.sha256 or row["dataset"] != work.dataset_sha256 for row in rows):
+    rows = read_rows(path, list(PAIR_COLUMNS), again)
+    own = work.checkpoint.sha256, work.dataset_sha256
+    if any((row.get("checkpoint"), row.get("dataset")) != own for row in rows):
         return [], {}, f"{shown(path)}: of another checkpoint or data set; {again}"
     pairs = [row for row in rows if row["motif_a"] and row["motif_b"]]
     for number, row in enumerate(pairs, 1):

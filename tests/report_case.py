@@ -174,6 +174,7 @@ class Case:
             known |= {"name_a": HOSTILE if q else "", "n": 12 if q else 0, "eps": 0.5 if q else None, "eps_low": 0.4}
             known |= {"eps_high": 0.6, "control_eps": 0.01, "spacing": 4.0, "spacing_low": 1.0, "spacing_high": 9.0}
             known |= {"a_first": 0.5, "a_alone": 0.2, "b_alone": 0.3, "joint": 1.0, "note": "" if q else "too few"}
+            known |= {"checkpoint": self.weights, "dataset": file_sha256(self.dataset)}
             rows.append(dict.fromkeys(PAIR_COLUMNS) | {"source": "motifs"} | known)
         path = folder / "results" / "stats" / "demo" / f"conv{layer}_motif_scramble_stats.csv"
         path.parent.mkdir(parents=True)

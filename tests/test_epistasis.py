@@ -67,6 +67,9 @@ def test_signed_rank_is_scipys_and_knows_what_is_missing():
     assert signed_rank(np.array([1.0, 2, 3, 4, 5, 6])) == pytest.approx(0.03125)
     assert np.isnan(signed_rank(np.array([1.0, 2, 3, 4, 5])))
     assert signed_rank(np.full(10, 1e-8)) == 1
+    five = np.concatenate([np.zeros(20), [1.0, 2, 3, 4, 5]])
+    assert signed_rank(five) == wilcoxon(five[20:]).pvalue == pytest.approx(0.0625)  # zeros make none of it smaller
+    assert signed_rank(1e-4 * five, resolution=1e-3) == 1
     assert signed(0.2, np.array([-1.0, -2])) == -0.2
     assert np.isnan(signed(NAN, np.array([-1.0])))
 
@@ -97,6 +100,8 @@ def test_bootstrap_interval_is_that_of_the_mean():
         ({"q_eps": 0.2}, ("additive", "q")),
         ({"q_control": 0.2}, ("additive", "control")),
         ({"q_control": NAN}, ("positive_synergistic", "all")),
+        ({"control_eps": -0.6}, ("additive", "control")),
+        ({"control_eps": NAN}, ("positive_synergistic", "all")),
         ({"eps": 0.05}, ("additive", "smallest_eps")),
         ({"q_eps": NAN}, ("", "missing")),
         ({"eps": -0.4}, ("positive_antagonistic", "all")),

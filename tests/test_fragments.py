@@ -1,10 +1,13 @@
 """motif_interaction/fragments.py: which messages activate a neuron, and the file of fragments."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 import torch
 
 from motif_interaction import files
-from motif_interaction.fragments import activating, first_starts
+from motif_interaction.fragments import activating, first_starts, locate
 from tests.toy import word_model
 from utils.scan import summarise
 from utils.sequence import encode
@@ -35,6 +38,20 @@ def test_the_first_window_of_a_word():
     sequence = encode("AAGGACUCCUGUACAAUGUACGGACU")[None]
     starts = first_starts(model, sequence, 1, np.array([0, 1]), np.array([4.5, 4.5]), torch.device("cpu"))
     assert starts.tolist() == [9, 2]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
+def test_the_first_window_does_not_depend_on_the_scale_of_a_neuron(scale):
+    """Of a network of one's own activations may be small; a window at 0.8 of the maximum is not above 0.9 of it."""
+    model = word_model(["UGUAC"])
+    with torch.no_grad():
+        model.conv1.weight *= scale
+    sequence = encode("AAUGUAAAAAAAUGUACAAA")
+    messages = SimpleNamespace(codes=(1 << sequence)[None].astype(np.uint8), length=np.array([len(sequence)]))
+    settings = SimpleNamespace(fragment_threshold=0.9, fragment_choice="first")
+    work = SimpleNamespace(settings=settings, checkpoint=SimpleNamespace(model=model), messages=messages)
+    scan = summarise(1, 5, np.array([[5 * scale]], dtype=np.float32), np.array([[12]], dtype=np.int32), 1)
+    assert locate(work, scan, [1]) == {1: {0: 12}}
 
 
 def test_the_file_is_the_seeds(tmp_path):

@@ -19,9 +19,11 @@ from utils.config import load_settings
 from utils.data import Split, write_dataset
 from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, open_interpretation
+from utils.prediction import predict
 from utils.runtime import InputError
 
 LAYER = 3  # 18 nt
+MEAN, SD = 5.0, 0.1  # of the labels
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def folder(tmp_path_factory):
         )
     write_dataset(folder / "toy.h5", splits, {"tracks": ["A", "C", "G", "U"]})
     model = seeded_model(2, 4, readout="first", channels=8, seed=3)
-    save_checkpoint(folder / "toy.pth", model, {})
+    save_checkpoint(folder / "toy.pth", model, {"label_scaling": {"mean": [MEAN], "std": [SD]}})
     model_config = {"name": "toy", "checkpoint": str(folder / "toy.pth"), "dataset": str(folder / "toy.h5")}
     (folder / "toy.yaml").write_text(yaml.safe_dump(model_config))
     config = {"model": str(folder / "toy.yaml"), "labels": str(folder / "labels"), "motifs": str(folder / "motifs"),
@@ -126,7 +128,10 @@ def read(work):
 def test_a_run_writes_what_it_says(finished):
     work, firing = finished
     table = read(work)
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == [*COLUMNS, "checkpoint", "dataset"]
+    assert table[["checkpoint", "dataset"]].drop_duplicates().to_numpy().tolist() == [
+        [work.checkpoint.sha256, work.dataset_sha256]
+    ]
     rows = table[table["task"] == f"conv{LAYER}_neuron{firing[0]}"]
     assert rows["motif_a"].tolist() == ["WS", "CA"]
     assert (rows["n"] >= 6).all()
@@ -135,6 +140,8 @@ def test_a_run_writes_what_it_says(finished):
     predictions = files.read_table(folder / "predictions.csv")
     assert predictions["sequence"].is_unique
     assert len(predictions) == rows["n"].iloc[0]
+    whole = predict(work.checkpoint.model, work.messages)[predictions["sequence"], 0]
+    np.testing.assert_allclose(predictions["original"], whole * SD + MEAN, atol=1e-6)  # in units of the label
     eps = predictions["original"] - predictions["scr_a"] - predictions["scr_b"] + predictions["scr_ab"]
     np.testing.assert_allclose(predictions["eps"], eps, atol=1e-6)
     assert rows["eps"].iloc[0] == pytest.approx(eps.mean(), abs=1e-6)
@@ -154,6 +161,8 @@ def test_the_table_to_keep_holds_what_was_tested(finished, stage, tmp_path, monk
     tested = read(work).query("n >= 6")
     assert kept["task"].tolist() == tested["task"].tolist()
     np.testing.assert_allclose(kept["eps"], tested["eps"], rtol=1e-3)
+    same = ("device=auto", "batch_size=32", "threshold=0.6", "smallest_effect=0.3")
+    assert {files.stats_key(stage(one), LAYER) for one in same} == {files.stats_key(work, LAYER)}
     biology_tables.run(stage("n_draws=4").settings, [LAYER], tmp_path / "other")
     assert not (tmp_path / "other" / f"interaction_toy_conv{LAYER}.csv").exists()
     assert "of other settings" in caplog.text
@@ -233,6 +242,25 @@ def test_runs_over_parts_of_a_layer_give_the_whole_table(finished):
     kept = part[part["task"] == f"conv{LAYER}_neuron{firing[0]}"].reset_index(drop=True)
     expected = whole[whole["task"] == f"conv{LAYER}_neuron{firing[0]}"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept[["motif_a", "n", "eps", "p_eps"]], expected[["motif_a", "n", "eps", "p_eps"]])
+    pd.testing.assert_frame_equal(part, whole)  # with what is missing of the others
+
+
+def test_a_run_that_is_stopped_leaves_no_pair_finished_with_files_of_other_settings(finished, stage, monkeypatch):
+    work, firing = finished
+    folder = files.HERE / "results" / "scramble_res" / "toy" / f"conv{LAYER}_neuron{firing[0]}" / "WS_GN"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(interaction, "write_table", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            interaction.run(stage("max_sequences=6"), LAYER, firing[0] - 1, firing[0])
+    assert (folder / "fragments.txt").read_bytes() != before["fragments.txt"]
+    interaction.run(work, LAYER, firing[0] - 1, firing[0])
+    assert (folder / "fragments.txt").read_bytes() == before["fragments.txt"]
+    assert (folder / "predictions.csv").read_bytes() == before["predictions.csv"]
 
 
 @pytest.mark.parametrize("override", ["fragment_threshold=0.8", "fragment_choice=first"])

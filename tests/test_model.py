@@ -59,10 +59,13 @@ def test_a_layer_outside_the_network_is_refused(layer):
 
 @pytest.mark.parametrize("readout", ["last", "first"])
 @pytest.mark.parametrize(
-    ("layers", "tracks", "padding", "full"), [(6, 6, 0, 1000), (3, 4, 2, 50), (3, 4, 0, 61), (6, 6, 2, 400)]
-)
+    ("layers", "tracks", "padding", "full"),
+    [
+        (6, 6, 0, 1000), (3, 4, 2, 50), (3, 4, 0, 61), (6, 6, 2, 400), (3, 4, 1, 80), (3, 4, 3, 80), (6, 6, 4, 400),
+    ],
+)  # fmt: skip
 def test_predictions_equal_the_plain_network(layers, tracks, padding, full, readout):
-    """Row 8: padding is part of what the GRU reads; the plain network has no shortcut over it."""
+    """Row 8: padding is part of what the GRU reads, and over 2 makes maps longer; the plain network has no shortcut."""
     model = seeded_model(layers, tracks, padding, seed=layers + padding, readout=readout, num_targets=2)
     X = random_messages([full, full // 2, 7, full - 1], tracks, full)
     expected = plain_prediction(model.state_dict(), X, padding, readout)

@@ -34,6 +34,14 @@ def test_the_label_file_of_the_seed(tmp_path):
         ("combination1: {motifA: [UGUANAUGUANA], motifB: [GGACGGAC]}", "longer than the fragment"),
         ("combination1: {motifA: [NNNN], motifB: [GGAC]}", "every sequence"),
         ("", "no pair"),
+        (
+            "combination1: {motifA: [UGUA, CA], motifB: [GGAC]}\ncombination2: {motifA: [GGAC], motifB: [CA, TGTA]}",
+            "combination2: the same two motifs as combination1",
+        ),
+        (
+            "combination1: {motifA: [UGUANA], motifB: [GGAC]}\ncombination1: {motifA: [AUUUA], motifB: [GGAC]}",
+            "line 2: not a YAML file: key 'combination1' is there twice, first in line 1",
+        ),
     ],
 )
 def test_wrong_label_files_say_what_is_wrong(tmp_path, text, wanted, one_line):
@@ -102,6 +110,19 @@ def test_names_come_from_the_matches_by_column_name(tmp_path):
     assert read_match_names(matches, 0.05) == {"conv4_neuron7_0-2_14-19": "METTL3"}
     first = derive_pairs("conv4_neuron7", path, matches)[0]
     assert {first.a.words[0]: first.a.name, first.b.words[0]: first.b.name} == {"CUACCU": "", "GGACU": "METTL3"}
+
+
+def test_a_word_of_several_parts_has_its_best_match(tmp_path):
+    """Trap 21: not that of the first part; of equal q-values the first name."""
+    path, matches = write_neuron(tmp_path, PARTS), tmp_path / "matches.tsv"
+    of = {"0-1": "conv4_neuron7_0-1_20-25", "0-2": "conv4_neuron7_0-2_14-19"}
+    for rows_, best in (
+        ([row(of["0-1"], "weak", 0.049), row(of["0-2"], "METTL3", 1e-8)], "METTL3"),
+        ([row(of["0-1"], "ZZZ", 0.01), row(of["0-1"], "AAA", 0.01), row(of["0-2"], "BBB", 0.01)], "AAA"),
+    ):
+        matches.write_text(pd.DataFrame(rows_)[COLUMNS].to_csv(sep="\t", index=False))
+        found = derive_pairs("conv4_neuron7", path, matches)
+        assert {motif.name for pair in found for motif in (pair.a, pair.b) if motif.words == ("GGACU",)} == {best}
 
 
 def test_matches_of_other_motifs_name_nothing(tmp_path, caplog):

@@ -396,10 +396,13 @@ def test_results_of_other_weights_are_said_and_not_shown(tmp_path):
     with h5py.File(tmp_path / "motif_discovery/motifs/demo/conv2_neuron1.h5", "a") as file:
         file["consensus_activation"][:] = 99.0
     path = tmp_path / "motif_contribution/results/demo_neuron_contribution.csv"
-    path.write_text(path.read_text(encoding="utf-8").replace(case.weights, "other"), encoding="utf-8")
+    pairs = tmp_path / "motif_interaction/results/stats/demo/conv2_motif_scramble_stats.csv"
+    for table in (path, pairs):
+        table.write_text(table.read_text(encoding="utf-8").replace(case.weights, "other"), encoding="utf-8")
     site = build(case)
     index = Reader((site / "index.html").read_text(encoding="utf-8")).text
-    assert index.count("of another checkpoint or data set") >= 2
+    assert index.count("of another checkpoint or data set") >= 3
+    assert not list(site.glob("pairs/*.html"))
     assert "1 of other weights or damaged" in index
     neuron = Reader((site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
     assert "Motif of other weights" in neuron

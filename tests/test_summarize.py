@@ -179,17 +179,21 @@ def test_names_of_any_kind_go_all_the_way(workplace):
     assert [one["one_pattern_parts"] for one in per_neuron] == ["1"] * 5
 
 
-def test_clusters_beside_the_database_are_used(workplace, tmp_path):
+def test_clusters_beside_the_database_are_used(workplace, tmp_path, caplog):
     results(workplace, [2], 1, lambda layer, neuron: [(A, 1e-4)])
     lines = ["motif\tcluster\tcluster_name", f"{A}\t1\tone", '"<b>""bold""</b>"\t1\tone', "=1+1\t2\t=two"]
     (tmp_path / "db_clusters.tsv").write_text("\n".join(lines) + "\n# settings: 0123\n")
     summarize.main(["--config", str(workplace), "--layers", "2"])
+    assert "are in no cluster" in caplog.text  # two others of this database
     folder = settings.HERE / "analysis" / "results" / "toy" / "neuronmotif"
     found = list(csv.DictReader((folder / "clusters.csv").open(newline="")))
     assert [(one["cluster_name"], one["size"], one["motifs_found"]) for one in found] == [
         ("one", "2", "1"),
         ("'=two", "1", "0"),
     ]
+    (tmp_path / "db_clusters.tsv").write_text("\n".join(lines[:2]))  # made before two motifs were added
+    summarize.main(["--config", str(workplace), "--layers", "2"])
+    assert "4 of 5 motifs of the database are in no cluster" in caplog.text
     (tmp_path / "db_clusters.tsv").write_text("motif\tgroup\n")
     with pytest.raises(SystemExit):
         summarize.main(["--config", str(workplace)])

@@ -145,8 +145,8 @@ def test_training_and_test_as_they_are_typed(copy, shared_data):
         table.write_text("".join(itertools.islice(whole, 2001)))
     build = "import sys; from generate_dataset.build import main; main(sys.argv[1:])"
     subprocess.run(
-        [sys.executable, "-c", build, "--config", "configs/datasets/egfp_unmod_1_top20k.yaml", f"source={table.as_posix()}",
-         "output=data/tiny.h5"],
+        [sys.executable, "-c", build, "--config", "configs/datasets/egfp_unmod_1_top20k.yaml",
+         f"source={table.as_posix()}", "output=data/tiny.h5"],
         cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, check=True, capture_output=True,
     )  # fmt: skip
     run(copy / "mrl", "run_training.sh", "../configs/training/mrl_predictor.yaml", *settings)

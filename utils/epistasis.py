@@ -134,10 +134,10 @@ def decide(
     """Return the class of a pair and what decided it.
 
     Both single effects must be significant, else ``none``. Epistasis is called where it is significant, differs from
-    that of random stretches of the same messages and is larger (where these could be measured), and is at least ``smallest_eps``
-    times the geometric mean of the two single effects: a network bends a little everywhere, and then eps grows with
-    their product, so with enough messages every pair differs from 0 (a smallest effect of interest, after Murphy and
-    Myors 1999, J Appl Psychol 84:234).
+    that of random stretches of the same messages and is larger (where these could be measured), and is at least
+    ``smallest_eps`` times the geometric mean of the two single effects: a network bends a little everywhere, and then
+    eps grows with their product, so with enough messages every pair differs from 0 (a smallest effect of interest,
+    after Murphy and Myors 1999, J Appl Psychol 84:234).
 
     Args:
         effect_a: mean effect of A in the absence of B.

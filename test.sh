@@ -6,4 +6,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/utils/environment.sh"
 environment "$ROOT/requirements.txt" "$ROOT/tests/requirements.txt" "$ROOT/workflow/requirements.txt"
 cd "$ROOT"
 "$PYTHON" -m ruff check .
-exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

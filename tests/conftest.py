@@ -8,6 +8,13 @@ import torch
 from utils.runtime import ROOT
 
 SHARED = ROOT.parent / "shared" / "data"
+LONGEST = ("workflow", "wrappers", "bad_inputs", "modisco", "weights", "discovery", "gradient", "report")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that at the end no process waits for one of them."""
+    names = [f"test_{name}.py" for name in LONGEST]
+    items.sort(key=lambda item: names.index(item.path.name) if item.path.name in names else len(names))
 
 
 @pytest.fixture(autouse=True)

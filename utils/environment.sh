@@ -30,7 +30,9 @@ environment() {
     }
     local file arguments=()
     for file in "$@"; do arguments+=(-r "$file"); done
-    "$PYTHON" -m pip install --quiet --quiet --disable-pip-version-check "${arguments[@]}"
+    "$PYTHON" -m pip install --no-compile --quiet --quiet --disable-pip-version-check "${arguments[@]}"
+    # to bytecode on all cores; pip takes one. Packages hold templates that are no Python: those stay as they are
+    "$PYTHON" -m compileall -q -j 0 "$ROOT/.venv/lib" >/dev/null 2>&1 || true
     # every step is then python -m STAGE.STEP from anywhere
     "$PYTHON" - "$ROOT" <<'PYTHON_END'
 import pathlib, sys, sysconfig

@@ -111,7 +111,8 @@ def pair_charts(pair: dict, rows: Sequence[dict]) -> list[tuple[str, str, Markup
     white, blue, orange, grey = BOX_COLOURS
     names = [f"{short(pair[f'label_{side}'], 10)} scr." for side in "ab"]
     charts = (
-        ("predictions", "prediction", "Predictions of whole messages in units of the label, intact and scrambled (mean of the draws).",
+        ("predictions", "prediction",
+         "Predictions of whole messages in units of the label, intact and scrambled (mean of the draws).",
          [("intact", white, o), (names[0], blue, a), (names[1], orange, b), ("both scr.", grey, n)]),
         ("changes", "change of the prediction",
          "Changes against the intact message; sum: of A and B, which both would be without epistasis.",

@@ -152,7 +152,7 @@ def compare(
     discovery: Discovery, neurons: list[int], against: str, seconds: float | None
 ) -> list[tuple[int, Run, Run]]:
     """Return for each neuron our run and the other one."""
-    other_way = {"sampler": "genetic", "demixing": "fixed"}
+    other_way = {"sampler": "genetic", "demixing": "fixed", "weight_power": 0}
     genetic = replace(discovery, settings=discovery.settings.model_copy(update=other_way))
 
     def counted(name: str, neuron: int) -> tqdm:

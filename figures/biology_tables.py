@@ -17,6 +17,7 @@ import pandas as pd
 from motif_contribution import contribution
 from motif_interaction.files import read_table, stats_key, stats_path, stored_key
 from motif_interaction.pairs import read_match_names
+from motif_interaction.statistics import was_tested
 from utils.config import load_settings
 from utils.hdf5 import stored_settings
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
@@ -81,7 +82,7 @@ def run(settings: InteractionSettings, layers: list[int], output: Path) -> None:
             logger.warning("%s: not there, or of other settings: no interactions of conv%d", shown(path), layer)
             continue
         table = read_table(path)
-        write(table.loc[table["note"].isna(), INTERACTION], output / f"interaction_{work.name}_conv{layer}.csv")
+        write(table.loc[was_tested(table), INTERACTION], output / f"interaction_{work.name}_conv{layer}.csv")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from motif_discovery.summary import in_order
+from motif_interaction.statistics import was_tested
 from utils.sequence import iupac_ppm
 
 
@@ -113,7 +114,7 @@ def tested_pairs(stats: pd.DataFrame, rows: int) -> list[Row]:
     Of several words of a motif the first is drawn. The median distance between them is that of the table; the motif
     that stands first more often is left. Two motifs are shown once.
     """
-    tested = stats[stats["note"].isna() & stats["q_eps"].notna()]
+    tested = stats[was_tested(stats)]
     tested = tested.sort_values(["q_eps", "task", "motif_a", "motif_b"], kind="stable")
     kept: dict[frozenset[str], Row] = {}
     for pair in tested.to_dict("records"):

@@ -10,7 +10,7 @@ Beside it the labels: messages that hold the word in that region and frame again
 
 A fact ``comes out`` if the effect has the expected sign (q < 0.05, Wilcoxon over messages, Benjamini-Hochberg over all
 facts of a model) and exceeds that of 9 in 10 of the other words; it is ``weak`` if it has the sign only. A fact that
-should be weaker than another one also needs a smaller mean effect, outside the other's 95 % interval.
+should be weaker than another one also needs a smaller effect, the two 95 % intervals apart.
 """
 
 import argparse

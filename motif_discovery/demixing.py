@@ -44,8 +44,11 @@ class Part:
 
     @property
     def consensus_ratio(self) -> float:
-        """Consensus activation over maximal activation: above 0.95 one pattern, far below still mixed."""
-        return self.consensus_activation / self.max_activation
+        """Consensus activation over maximal activation: above 0.95 one pattern, far below still mixed.
+
+        NaN where the maximum is not above 0 (a pattern of the output that does nothing).
+        """
+        return self.consensus_activation / self.max_activation if self.max_activation > 0 else math.nan
 
 
 def smallest_part(receptive_field: int) -> int:

@@ -16,7 +16,15 @@ from motif_discovery.files import read_matches
 from motif_discovery.methods import COMMANDS, METHODS, MODISCO_OUTPUT, NEURONMOTIF, OUTPUT, layer_name
 from motif_discovery.page_parts import ONE_PATTERN
 from motif_discovery.settings import Discovery, DiscoverySettings, open_discovery
-from motif_discovery.summary import FOUND, all_matches, best_per_motif, best_per_neuron, cluster_rows, counts
+from motif_discovery.summary import (
+    FOUND,
+    all_matches,
+    best_per_motif,
+    best_per_neuron,
+    cluster_rows,
+    counts,
+    with_q_all,
+)
 from motif_discovery.summary import with_clusters as clustered
 from motif_discovery.workbook import write_csv, write_workbook
 from utils.clusters import cluster_command
@@ -155,6 +163,8 @@ def about(opened: Discovery, layers: list[int], collected: Collected, clusters: 
         "databases": ", ".join(shown(path) for path in opened.database_paths),
         "database motifs": len(opened.database),
         "threshold of a match": f"q <= {opened.settings.q_threshold:g}, Benjamini-Hochberg over a segment's targets",
+        "q_all": "corrected over all segments and targets of these layers, an upper bound: the best of many segments "
+        "matches something by chance, which q does not know",
         "clusters": shown(clusters) if clusters else "none",
         "one pattern": f"a part whose consensus ratio is {ONE_PATTERN} or more",
         "weights": opened.checkpoint.sha256,
@@ -189,12 +199,13 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
             "%d neurons have results of other settings, weights or databases and are left out; run %s",
             collected.outdated, make,
         )  # fmt: skip
-    found, neurons = collected.found, collected.neurons
+    neurons = collected.neurons
+    found = with_q_all(collected.found, int(neurons["segments"].sum()) * len(opened.database))
     tables = {
         "best neuron per motif": best_per_motif(found, opened.database),
         "best motif per neuron": best_per_neuron(neurons, found),
         "all matches": all_matches(clustered(found, clusters)),
-        "counts": counts(neurons, found, clusters),
+        "counts": counts(neurons, found, clusters, settings.q_threshold),
         "clusters": cluster_rows(found, clusters, opened.database, cluster_command(opened.database_paths)),
         "about": about(opened, numbers, collected, cluster_path),
     }

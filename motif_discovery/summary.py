@@ -14,12 +14,29 @@ FOUND = [
     "layer", "neuron", "part", "segment", "target", "alt", "p", "E", "q", "match", "offset", "overlap",
     "segment_consensus", "target_consensus",
 ]  # fmt: skip
-MATCH = ["part", "segment", "segment_consensus", "p", "q"]
+MATCH = ["part", "segment", "segment_consensus", "p", "q", "q_all"]
 
 
 def in_order(found: pd.DataFrame) -> pd.DataFrame:
     """Return the rows by q-value, then p-value, layer, neuron, segment and target: the first of several is the best."""
     return found.sort_values(["q", "p", "layer", "neuron", "segment", "target"], kind="stable", ignore_index=True)
+
+
+def with_q_all(found: pd.DataFrame, tests: int) -> pd.DataFrame:
+    """Return the rows with ``q_all``, corrected (Benjamini-Hochberg) over all segments and targets, not one segment's.
+
+    The best of thousands of segments matches something by chance, which a segment's q-value does not know. As matches
+    and nearest targets alone are in the table, it is an upper bound.
+
+    Args:
+        found: all neurons.
+        tests: segments times targets.
+    """
+    order = np.argsort(found["p"].to_numpy(np.float64), kind="stable")
+    q = found["p"].to_numpy(np.float64)[order] * max(tests, len(found)) / np.arange(1, len(found) + 1)
+    q_all = np.empty(len(found))
+    q_all[order] = np.minimum(np.minimum.accumulate(q[::-1])[::-1], 1)
+    return found.assign(q_all=q_all)
 
 
 def with_clusters(found: pd.DataFrame, clusters: pd.DataFrame | None) -> pd.DataFrame:
@@ -70,8 +87,13 @@ def best_per_neuron(neurons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(own, kind="stable", ignore_index=True)
 
 
-def counts(neurons: pd.DataFrame, found: pd.DataFrame, clusters: pd.DataFrame | None) -> pd.DataFrame:
-    """Return a row per layer and one for all of them: neurons, segments, matches, motifs and clusters found."""
+def counts(
+    neurons: pd.DataFrame, found: pd.DataFrame, clusters: pd.DataFrame | None, q_threshold: float
+) -> pd.DataFrame:
+    """Return a row per layer and one for all of them: neurons, segments, matches, motifs and clusters found.
+
+    ``database_motifs_q_all`` counts those that are matched over all segments and targets (``with_q_all``).
+    """
     matches = with_clusters(found[found["match"].astype(bool)], clusters)
     rows = []
     for layer in [*sorted(neurons["layer"].unique().tolist()), "all"]:
@@ -90,6 +112,7 @@ def counts(neurons: pd.DataFrame, found: pd.DataFrame, clusters: pd.DataFrame | 
                 "segments_with_match": own["segment"].nunique(),
                 "matches": len(own),
                 "database_motifs": own["target"].nunique(),
+                "database_motifs_q_all": own.loc[own["q_all"] <= q_threshold, "target"].nunique(),
                 "clusters": pd.NA if clusters is None else own["cluster"].dropna().nunique(),
             }
         )

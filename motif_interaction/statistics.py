@@ -78,6 +78,11 @@ def classes(table: pd.DataFrame, settings: InteractionSettings) -> pd.DataFrame:
     return found
 
 
+def was_tested(table: pd.DataFrame) -> pd.Series:
+    """Return which pairs of a table were tested: of the others a note says what is missing."""
+    return table["q_eps"].notna() & (table["note"].isna() | (table["note"] == ONLY_TOGETHER))
+
+
 def is_called(name: str) -> bool:
     """Return whether a class says that the motifs of a pair act upon each other."""
     return name.endswith(("synergistic", "antagonistic"))

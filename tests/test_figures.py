@@ -15,6 +15,7 @@ from motif_discovery import files, settings
 from motif_discovery.demixing import Part
 from motif_discovery.files import Sample
 from motif_discovery.settings import Discovery
+from motif_interaction.statistics import ONLY_TOGETHER
 from tests.toy import seeded_model
 from utils import config
 from utils.checkpoint import save_checkpoint
@@ -273,8 +274,10 @@ def test_tested_pairs_are_shown_once_in_their_order():
         ["conv5_neuron1", "UGUA", "GGAC", "Pum", np.nan, "additive", 0.2, 4.0, 0.9, np.nan],
         ["conv5_neuron2", "GGAC", "UGUA", np.nan, "Pum", "positive_synergistic", 1e-3, 7.0, 0.2, np.nan],
         ["conv5_neuron3", "AAAA+CCCC", "GGGG", np.nan, np.nan, "missing", np.nan, np.nan, np.nan, "none of 3"],
+        ["conv5_neuron4", "ACUAAC", "CCCC", np.nan, np.nan, "none", 0.5, 3.0, 0.9, ONLY_TOGETHER],
     ]
-    (row,) = combinations.tested_pairs(pd.DataFrame(values, columns=columns), 5)
+    row, together = combinations.tested_pairs(pd.DataFrame(values, columns=columns), 5)
+    assert together.name == "ACUAAC + CCCC"  # a note that is none of what is missing
     assert (row.name, row.gap) == ("Pum + GGAC", 7)
     assert "positive synergistic, q = 0.001" in row.note
 

@@ -19,7 +19,7 @@ from motif_discovery.settings import Discovery, DiscoverySettings, open_discover
 from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
 from utils.config import load_settings
-from utils.motif import Motif, shuffled_columns, write_meme
+from utils.motif import Motif, iupac_consensus, shuffled_columns, write_meme
 from utils.runtime import ROOT, InputError, write_text
 from utils.sequence import encode, iupac_ppm
 
@@ -46,6 +46,11 @@ def test_shuffled_columns_keep_the_columns():
     assert one.name == "x"
     assert sorted(map(tuple, one.ppm.T)) == sorted(map(tuple, iupac_ppm("UGUAAAUA").T))
     assert not np.array_equal(one.ppm, iupac_ppm("UGUAAAUA"))
+    words = ["UUUUUU", "AAU", "AUA", "UAA", "GGAC"]
+    for seed in range(20):  # of AAU all shuffles are other motifs
+        (left,) = shuffled_columns([Motif(word, "", iupac_ppm(word)) for word in words], seed)
+        assert left.name == "GGAC"
+        assert iupac_consensus(left.ppm) != "GGAC"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import false_discovery_control
 
 from motif_discovery import files, settings, summarize, summary, workbook
 from motif_discovery.demixing import Part
@@ -29,7 +30,7 @@ def row(layer, neuron, target, q, segment="0_0-5", match=None):
 
 
 def table(*rows):
-    return pd.DataFrame(list(rows), columns=summary.FOUND)
+    return summary.with_q_all(pd.DataFrame(list(rows), columns=summary.FOUND), tests=1000)
 
 
 def neurons(*pairs):
@@ -75,10 +76,11 @@ def test_the_smallest_q_wins_whatever_the_order():
 
 
 def test_counts_and_clusters_are_those_known_by_hand():
-    rows = summary.counts(neurons((2, 1), (2, 2), (3, 1), (3, 2)), FOUND, CLUSTERS).set_index("layer")
+    rows = summary.counts(neurons((2, 1), (2, 2), (3, 1), (3, 2)), FOUND, CLUSTERS, 0.01).set_index("layer")
     assert rows["matches"].to_dict() == {"conv2": 2, "conv3": 3, "all": 5}
     assert rows["neurons_with_match"].to_dict() == {"conv2": 1, "conv3": 2, "all": 3}
     assert rows["database_motifs"].to_dict() == {"conv2": 2, "conv3": 2, "all": 2}
+    assert rows["database_motifs_q_all"].to_dict() == {"conv2": 1, "conv3": 1, "all": 1}  # of 1,000 tests B is chance
     assert rows["segments_with_match"].to_dict() == {"conv2": 1, "conv3": 3, "all": 4}
     assert rows["clusters"].to_dict() == {"conv2": 1, "conv3": 1, "all": 1}
     found = summary.cluster_rows(FOUND, CLUSTERS, DATABASE)
@@ -90,17 +92,27 @@ def test_counts_and_clusters_are_those_known_by_hand():
     assert pd.isna(found["neuron"].iloc[1])
 
 
+def test_q_over_all_segments_and_targets_is_benjamini_and_hochbergs():
+    """Trap 11: a segment's own q-value does not know how many segments were tried."""
+    random = np.random.default_rng(0)
+    p = random.uniform(size=400) ** 3
+    rows = pd.DataFrame({"p": p})
+    np.testing.assert_allclose(summary.with_q_all(rows, 400)["q_all"], false_discovery_control(p))
+    stored = rows[rows["p"] < 0.05]  # the others were tried as well
+    assert (summary.with_q_all(stored, 400)["q_all"] >= false_discovery_control(p)[stored.index] - 1e-12).all()
+
+
 def test_a_database_without_clusters_says_how_to_make_them():
     found = summary.cluster_rows(FOUND, None, DATABASE, "make them")
     assert found["note"].tolist() == ["The database has no clusters; they are made by: make them"]
-    assert summary.counts(neurons((2, 1)), FOUND, None)["clusters"].isna().all()
+    assert summary.counts(neurons((2, 1)), FOUND, None, 0.01)["clusters"].isna().all()
 
 
 def test_no_match_at_all():
     nothing = table()
     assert summary.best_per_motif(nothing, DATABASE)["neurons"].sum() == 0
     assert summary.best_per_neuron(neurons((2, 1)), nothing)["motifs"].tolist() == [0]
-    assert summary.counts(neurons((2, 1)), nothing, CLUSTERS)["matches"].tolist() == [0, 0]
+    assert summary.counts(neurons((2, 1)), nothing, CLUSTERS, 0.01)["matches"].tolist() == [0, 0]
     assert summary.cluster_rows(nothing, CLUSTERS, DATABASE)["motifs_found"].tolist() == [0, 0]
     assert len(summary.all_matches(summary.with_clusters(nothing, None))) == 0
 

@@ -133,7 +133,11 @@ def read_yaml(path: Path, largest: int = LARGEST_YAML) -> dict:
     if path.stat().st_size > largest:
         raise InputError(f"{shown(path)}: {path.stat().st_size:,} bytes; no such file is larger than {largest:,}")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)
+        loader = _EachKeyOnce(path.read_text(encoding="utf-8"))
+        try:
+            content = loader.get_single_data()
+        finally:
+            loader.dispose()
     except NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

@@ -16,6 +16,7 @@ from utils.runtime import InputError, shown, write_text
 from utils.sequence import IUPAC_OF_BASES, spelled
 
 ROWS = 4096  # sequences counted at once
+SHUFFLES = 50  # of the columns of a motif, until none of the motifs comes out
 _LETTER_OF_BASES = np.array(  # of the sum of 1 for A, 2 for C, 4 for G, 8 for U
     [IUPAC_OF_BASES.get("".join(base for bit, base in enumerate("ACGU") if bits >> bit & 1), "") for bits in range(16)]
 )
@@ -69,9 +70,21 @@ def consensus(ppm: np.ndarray) -> np.ndarray:
 
 
 def shuffled_columns(motifs: Sequence[Motif], seed: int = 0) -> list[Motif]:
-    """Return motifs whose columns are shuffled, under their names: what matches these does so by chance."""
+    """Return motifs whose columns are shuffled, under their names: what matches these does so by chance.
+
+    A shuffle whose consensus is that of one of the motifs is drawn again; motifs that no shuffle changes (UUUUUU) are
+    left out.
+    """
     random = np.random.default_rng(seed)
-    return [Motif(one.name, one.alt, one.ppm[:, random.permutation(one.ppm.shape[1])], one.nsites) for one in motifs]
+    words = {iupac_consensus(one.ppm).strip("N") for one in motifs}
+    found = []
+    for one in motifs:
+        for _ in range(SHUFFLES):
+            ppm = one.ppm[:, random.permutation(one.ppm.shape[1])]
+            if iupac_consensus(ppm).strip("N") not in words:
+                found.append(Motif(one.name, one.alt, ppm, one.nsites))
+                break
+    return found
 
 
 def iupac_consensus(ppm: np.ndarray) -> str:

@@ -8,7 +8,6 @@ pages are written only where something changed, so that building again after a s
 
 import argparse
 import logging
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -25,9 +24,9 @@ from report.pages import (
     pair_pages,
 )
 from report.settings import Work, open_work
-from report.site import STATIC, TEMPLATES, Site
+from report.site import Site, listed, require_folder
 from report.table_help import TABLES
-from utils.runtime import ROOT, InputError, atomic_path, one_at_a_time, run_script, shown
+from utils.runtime import ROOT, InputError, atomic_path, home_path, one_at_a_time, run_script, shown
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +68,11 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
         InputError: a file cannot be read.
     """
     if overwrite:
-        shutil.rmtree(cache, ignore_errors=True)
+        for path in cache.glob("conv*.json"):
+            path.unlink()
     messages, site = Messages(work), Site(folder, work.name, overwrite, work.alphabet)
     found = gather(work, messages, cache)
+    site.begin()
     site.assets()
     groups = write_downloads(work, messages, found, folder, cache)
     site.files |= {folder / name for _, _, files in groups for name, _ in files}
@@ -83,20 +84,37 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     files_page(site, work, found, groups)
     site.page("help.html", "help.html", "", "help", tables=TABLES)
     model_page(site, work, found)
-    site.remove_others()
+    site.finish()
     return site
 
 
-def pack(folder: Path) -> Path:
-    """Pack a site into one file beside it, to be given away. Returns its path."""
+def packed_path(folder: Path) -> Path:
+    """Return where a site is packed: into one file beside it.
+
+    Raises:
+        InputError: there is a file of this name that holds no report of this folder's name.
+    """
     target = folder.with_name(f"{folder.name}.zip")
+    if target.exists():
+        try:
+            with zipfile.ZipFile(target) as file:
+                file.getinfo(f"{folder.name}/assets/report.js")
+        except (OSError, KeyError, zipfile.BadZipFile):
+            raise InputError(
+                f"{shown(target)}: no packed report; move it, or give another folder as --output"
+            ) from None
+    return target
+
+
+def pack(folder: Path) -> Path:
+    """Pack the files of a site into one beside it, to be given away. Returns its path."""
+    target = packed_path(folder)
     with (
         atomic_path(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
     ):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                file.write(path, Path(folder.name) / path.relative_to(folder))
+        for path in listed(folder):
+            file.write(path, Path(folder.name) / path.relative_to(folder))
     return target
 
 
@@ -106,18 +124,17 @@ def run(
     """Build the report of the model of a config. Returns its first page.
 
     Raises:
-        InputError: the config, the checkpoint or a result cannot be read.
+        InputError: the config, the checkpoint or a result cannot be read, or what lies in the folder is no report.
     """
     work = open_work(config, root)
-    folder = Path(output) if output else HERE / work.name
-    if folder.resolve() in (TEMPLATES, STATIC):
-        raise InputError(f"{shown(folder)}: is a folder of the program; give another one as --output")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{shown(folder)}: is a file; give another folder as --output")
+    folder = home_path(output).resolve() if output else HERE / work.name
+    require_folder(folder)
+    if packed:
+        packed_path(folder)
     cache = HERE / ".cache" / work.name if not output else folder.with_name(f".{folder.name}-cache")
     with one_at_a_time(folder.with_name(f".lock-{folder.name}"), f"report of {work.name}"):
         site = build(work, folder, cache, overwrite)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in listed(folder))
     logger.info("%d pages written, %d in all, %.1f MB", site.written, len(site.pages), size / 1e6)
     if packed:
         target = pack(folder)

@@ -4,6 +4,7 @@ import itertools
 import re
 import shutil
 import subprocess
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -22,7 +23,7 @@ from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.overview import commands
 from report.pair_charts import BOX_COLOURS, box
 from report.settings import open_work
-from report.site import data, size
+from report.site import LIST, data, size
 from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
 from utils.motif import information, read_meme
@@ -317,8 +318,9 @@ def test_only_what_changed_is_written_again(tmp_path):
     assert times().keys() == written.keys()
     written = times()
     case.motifs(2, 1, parts=2)
-    for left in ("pairs/conv9_pair1.html", "motifs/conv2_neuron1.meme"):
+    for left in ("pairs/conv9_pair1.html", "motifs/conv9_best.meme"):
         (site / left).write_text("of an earlier build")
+    (site / LIST).write_text((site / LIST).read_text() + "pairs/conv9_pair1.html\nmotifs/conv9_best.meme\n")
     build(case)
     again = times()
     assert again.keys() == written.keys()
@@ -329,6 +331,56 @@ def test_only_what_changed_is_written_again(tmp_path):
         name for name in changed if name.startswith(("pairs/", "fragments/", "assets/", "interactions", "help"))
     ]
     assert not {"neurons/conv2_neuron3.html", "neurons/conv2_neuron4.html", "tables/interactions.csv"} & changed
+
+
+def test_what_the_report_has_not_written_stays(tmp_path, monkeypatch, one_line):
+    """No build removes, packs or counts a person's file, and none begins among files of somebody else."""
+    case = complete_case(tmp_path)
+    outside = tmp_path / "clinical.csv"
+    paper = tmp_path / "my paper"
+    own = [paper / name for name in ("index.html", "tables/clinical.csv", "motifs/curated.meme")]
+    for path in (outside, *own):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine", encoding="utf-8")
+    monkeypatch.chdir(paper)
+    for output in (".", "..", str(paper), "../my paper"):
+        with pytest.raises(InputError, match="not empty and no report; give a new folder as --output") as raised:
+            run(str(case.config), output, root=tmp_path)
+        one_line(raised)
+    assert {path.name for path in paper.rglob("*")} == {
+        "index.html",
+        "tables",
+        "clinical.csv",
+        "motifs",
+        "curated.meme",
+    }
+    site = build(case)
+    for path in own[1:]:
+        shutil.copytree(path.parent, site / path.parent.name, dirs_exist_ok=True)
+    (site / LIST).write_text((site / LIST).read_text() + f"../clinical.csv\n{outside}\npairs/gone.html\n")
+    (site / "pairs/gone.html").write_text("of an earlier build")
+    build(case, packed=True)
+    assert all((site / path.relative_to(paper)).read_text(encoding="utf-8") == "mine" for path in own[1:])
+    assert outside.read_text(encoding="utf-8") == "mine"
+    assert not (site / "pairs/gone.html").exists()
+    with zipfile.ZipFile(tmp_path / "site.zip") as file:
+        names = {name.removeprefix("site/") for name in file.namelist()}
+    assert {"index.html", "neurons/conv2_neuron1.html", "assets/report.js", "tables/neurons.csv"} < names
+    assert not names & {"tables/clinical.csv", "motifs/curated.meme", LIST}
+    (tmp_path / "site.zip").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="no packed report"):
+        build(case, packed=True)
+
+
+def test_a_report_of_an_earlier_version_or_a_stopped_build_is_gone_on_with(tmp_path):
+    case = Case(tmp_path)
+    site = build(case)
+    (site / LIST).unlink()
+    assert LIST in {path.name for path in build(case).iterdir()}
+    for path in site.rglob("*.html"):
+        path.unlink()
+    (site / LIST).write_text("", encoding="utf-8")
+    assert (build(case) / "index.html").is_file()
 
 
 def test_a_new_stage_changes_its_own_pages(tmp_path):

@@ -6,14 +6,18 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import pydantic
 
 from utils.checkpoint import Checkpoint, load_checkpoint
 from utils.config import ModelSettings, OwnModelSettings, find_config, load_model_settings, load_settings, read_yaml
+from utils.geometry import clusters_of_splits
 from utils.interpretation_settings import InteractionSettings
+from utils.model import Predictor
 from utils.motif import Motif, read_meme
 from utils.runtime import ROOT, InputError, file_sha256, home_path, shown
+from utils.sample_bins import bin_quota
 
 STAGES = ("interpreting", "interaction")
 SHARED = {"model", "motif_database", "q_threshold", "seed", "device"}  # keys that both have
@@ -27,6 +31,17 @@ class DiscoverySettings(pydantic.BaseModel):
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1)
     bin_limit: int = pydantic.Field(1500, ge=0)
+    sampler: Literal["auto", "exhaustive", "boltzmann", "genetic", "gradient"] = "auto"
+    exhaustive_limit: int = pydantic.Field(9, ge=1)
+    population: int = 1000
+    generations: int = 350
+    patience: int = 30
+    demixing: Literal["adaptive", "fixed"] = "adaptive"
+    demixing_samples: int = 10_000
+    clusters: int = pydantic.Field(0, ge=0)
+    fit_samples: int = 1000
+    weight_power: float = 6.0
+    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,22 @@ class Work:
     def channels_of(self, layer: int) -> int:
         """Return the neurons of a layer."""
         return self.checkpoint.model.channels_of(layer)
+
+    def discovery_of(self, layer: int) -> dict[str, str | int | float]:
+        """Return the settings of a layer as a file of motifs has them (``utils.neuron_motif.MADE_WITH``)."""
+        model, settings = self.checkpoint.model, self.discovery
+        field, sampler = model.receptive_field(layer), settings.sampler
+        if sampler == "auto" and field <= settings.exhaustive_limit:
+            sampler = "exhaustive"
+        elif sampler == "auto":
+            sampler = "boltzmann" if isinstance(model, Predictor) and layer in (2, 3) else "gradient"
+        clusters = clusters_of_splits(model, layer, settings.clusters)
+        same = {"population", "generations", "patience", "demixing", "demixing_samples", "fit_samples", "weight_power"}
+        return settings.model_dump(include=same | {"seed"}) | {
+            "sampler": sampler,
+            "quota": bin_quota(field, settings.bin_limit),
+            "clusters": ", ".join(map(str, clusters)),
+        }
 
     def path(self, name: str | Path) -> Path:
         """Return the path of a file or folder that a config names."""

@@ -6,9 +6,9 @@ settings of the other stages are those of their configs of the model's name. Wha
 pages are written only where something changed, so that building again after a stage has run takes seconds.
 """
 
-import argparse
 import logging
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from report.downloads import write_fragments, write_motifs, write_tables
@@ -23,9 +23,11 @@ from report.pages import (
     neurons_page,
     pair_pages,
 )
-from report.settings import Work, open_work
+from report.settings import DiscoverySettings, Work, open_work
 from report.site import Site, listed, require_folder
 from report.table_help import TABLES
+from utils.config import settings_parser
+from utils.interpretation_settings import InteractionSettings
 from utils.runtime import ROOT, InputError, atomic_path, home_path, one_at_a_time, run_script, shown
 
 logger = logging.getLogger(__name__)
@@ -119,14 +121,15 @@ def pack(folder: Path) -> Path:
 
 
 def run(
-    config: str, output: str | None = None, overwrite: bool = False, packed: bool = False, root: Path = ROOT
-) -> Path:
-    """Build the report of the model of a config. Returns its first page.
+    config: str, output: str | None = None, overwrite: bool = False, packed: bool = False, root: Path = ROOT,
+    overrides: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Build the report of the model of a config, with ``key=value`` overrides. Returns its first page.
 
     Raises:
         InputError: the config, the checkpoint or a result cannot be read, or what lies in the folder is no report.
     """
-    work = open_work(config, root)
+    work = open_work(config, root, overrides)
     folder = home_path(output).resolve() if output else HERE / work.name
     require_folder(folder)
     if packed:
@@ -145,13 +148,13 @@ def run(
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", required=True, metavar="FILE", help="any config of the model")
+    parser = settings_parser(__doc__, DiscoverySettings, InteractionSettings)
     parser.add_argument("--output", metavar="FOLDER", help="where the site goes instead of report/MODEL")
     parser.add_argument("--overwrite", action="store_true", help="read and write everything again")
     parser.add_argument("--zip", action="store_true", help="pack the site into report/MODEL.zip too")
     arguments = parser.parse_args(argv)
-    run_script(lambda: run(arguments.config, arguments.output, arguments.overwrite, arguments.zip))
+    chosen = arguments.output, arguments.overwrite, arguments.zip
+    run_script(lambda: run(arguments.config, *chosen, overrides=arguments.overrides))
 
 
 if __name__ == "__main__":

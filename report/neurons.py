@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from report.cache import kept, state_of
-from report.settings import Work
+from report.settings import UNREAD, Work
 from utils import tomtom
 from utils.activation import WindowNetwork
 from utils.hdf5 import Damaged, stored_settings
@@ -96,7 +96,7 @@ def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cac
         lambda: _read(work, network, layer, neuron),
         files=state_of(motifs, matches),
         weights=work.checkpoint.sha256,
-        settings=work.discovery.model_dump(),
+        settings=work.discovery.model_dump(exclude=UNREAD),
         names={key: motif.alt for key, motif in work.database.items()},
     )
 

@@ -138,8 +138,9 @@ READ = ("fine", "silent", "empty")  # states of neurons whose motif file was rea
 def commands(work: Work, layer: int) -> dict[str, str]:
     """Return the command of each stage for a layer."""
     interpreting, interaction = work.command_config("interpreting"), work.command_config("interaction")
+    everything = f" --neurons 1-{work.channels_of(layer)}" if work.some_neurons else ""
     return {
-        "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}",
+        "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}{everything}",
         "scan": f"bash motif_contribution/script/run_search_maxact.sh {layer} {layer} {interaction}",
         "contribution": f"bash motif_contribution/script/run_contribution.sh {layer} {layer} {interaction}",
         "fragments": f"bash motif_interaction/script/run_fragment_location.sh {layer} {interaction}",

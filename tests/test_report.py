@@ -24,7 +24,7 @@ from report.motifs import agreement
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.overview import commands
 from report.pair_charts import BOX_COLOURS, box
-from report.settings import open_work
+from report.settings import UNREAD, DiscoverySettings, open_work
 from report.site import LIST, data, size
 from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
@@ -442,6 +442,39 @@ def test_commands_of_a_model_without_configs_borrow_one(tmp_path):
         assert work.discovery.motif_database == "interpreting.meme"
     stages["interaction"].write_text("model: mrl_predictor\n")  # of another model
     assert open_work(stages["interpreting"]).configs["interaction"] == "configs/interaction/demo.yaml"
+
+
+def test_the_command_of_what_is_missing_computes_it(tmp_path):
+    """A config may choose neurons (``ind``); what is missing are others."""
+    case = Case(tmp_path)
+    assert commands(open_work(case.config), 2)["motifs"].endswith(f" 2 2 {case.config}")
+    case.config.write_text(case.config.read_text(encoding="utf-8") + "ind: 0-2\n", encoding="utf-8")
+    assert commands(open_work(case.config), 2)["motifs"].endswith(f" 2 2 {case.config} --neurons 1-4")
+
+
+def test_what_is_typed_after_a_config_wins_over_it(tmp_path, one_line):
+    """The report is of the model and settings that its stages were run with."""
+    case = Case(tmp_path)
+    described = (tmp_path / "model.yaml").read_text(encoding="utf-8").replace("name: demo", "name: other")
+    (tmp_path / "other.yaml").write_text(described, encoding="utf-8")
+    typed = f"model={tmp_path / 'other.yaml'}", "seed=5", "clusters=3"
+    work = open_work(case.config, overrides=typed)
+    assert (work.name, work.discovery.seed, work.given["interpreting"]["clusters"]) == ("other", 5, 3)
+    assert commands(work, 2)["motifs"].endswith(" ".join([" 2 2", str(case.config), *typed]))
+    assert commands(work, 2)["scan"].endswith(f" {typed[0]}")
+    page = run(str(case.config), str(tmp_path / "site"), root=tmp_path, overrides=typed)
+    assert "<h1>other " in page.read_text(encoding="utf-8")
+    near = "unknown key 'sampelr'; the nearest known one is 'sampler'"
+    for wrong, said in (("sampelr=x", near), ("seed", "key=value"), ("seed=x", "key 'seed'")):
+        with pytest.raises(InputError, match=said) as raised:
+            open_work(case.config, overrides=[wrong])
+        one_line(raised)
+    with pytest.raises(InputError, match="is no config of a stage") as raised:
+        open_work(tmp_path / "model.yaml", overrides=typed)
+    one_line(raised)
+    assert DiscoverySettings.model_fields.keys() == settings.DiscoverySettings.model_fields.keys()
+    known = settings.DiscoverySettings(model="m").model_dump(exclude=UNREAD)
+    assert DiscoverySettings(model="m").model_dump(exclude=UNREAD) == known
 
 
 def test_results_of_other_weights_are_said_and_not_shown(tmp_path):

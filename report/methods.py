@@ -42,15 +42,18 @@ def methods(work: Work, found: Findings, motifs: int) -> list[str]:
     return text
 
 
-def _told(layers: Sequence[int], texts: Sequence[str]) -> str:
-    """Return the text of all neurons, or where they differ each with the layers, or so many of them, it is of."""
+def _told(layers: Sequence[int], texts: Sequence[str], what: str) -> str:
+    """Return the text of all neurons or pairs; where they differ each text with the layers it is of, or how many."""
     if len(set(texts)) == 1:
         return texts[0]
     total, said = Counter(layers), []
+
+    def where(layer: int, n: int) -> str:
+        return f"conv{layer}" if n == total[layer] else f"{n} {what}{'s' * (n > 1)} of conv{layer}"
+
     for text in dict.fromkeys(texts):
         own = Counter(layer for layer, one in zip(layers, texts, strict=True) if one == text)
-        where = [f"conv{layer}" if n == total[layer] else f"{n} of conv{layer}" for layer, n in own.items()]
-        said.append(f"{text} in {', '.join(where)}")
+        said.append(f"{text} in {', '.join(where(*one) for one in own.items())}")
     return "; ".join(said)
 
 
@@ -105,7 +108,7 @@ def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
     )
 
     def told(text: Callable[[dict], str]) -> str:
-        return _told(layers, [text(one) for one in made])
+        return _told(layers, [text(one) for one in made], "neuron")
 
     quota = told(lambda one: f"at most {one['quota']:,} sequences a bin")
     samplers = told(lambda one: sampling.get(one["sampler"], one_line(one["sampler"])))
@@ -134,7 +137,7 @@ def _interaction(work: Work, pairs: Sequence[dict]) -> str:
     layers, made = [pair["layer"] for pair in pairs], [pair_settings(work, pair) for pair in pairs]
 
     def told(text: str) -> str:
-        return _told(layers, [text.format(**one) for one in made])
+        return _told(layers, [text.format(**one) for one in made], "pair")
 
     tested = [pair for pair in pairs if pair["class"]]
     count = Counter(pair["class"].replace("_", " ") for pair in tested)

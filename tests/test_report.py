@@ -551,8 +551,8 @@ def test_the_settings_told_are_those_of_the_results(tmp_path):
     case.motifs(2, 1)  # an older file, which does not say: as the config has it
     case.motifs(1, 1, **genetic | {"sampler": "exhaustive", "demixing": HOSTILE})
     text = methods_of(build(case))
-    assert "genetic algorithm in 1 of conv2" in text
-    assert "seed 7 in conv1, 1 of conv2; seed 1 in 1 of conv2" in text
+    assert "genetic algorithm in 1 neuron of conv2" in text
+    assert "seed 7 in conv1, 1 neuron of conv2; seed 1 in 1 neuron of conv2" in text
     assert "of at most 10,000 sequences of a neuron" in text
     case.config.write_text(f"model: {tmp_path / 'model.yaml'}\nsampler: often\n", encoding="utf-8")
     with pytest.raises(InputError, match="key 'sampler'"):

@@ -591,7 +591,11 @@ def test_the_thresholds_told_are_those_of_the_tables(tmp_path):
     tsv.write_text(
         tsv.read_text(encoding="utf-8").replace("# motifs", "# q_threshold: 0.6\n# motifs"), encoding="utf-8"
     )
+    located = tmp_path / "motif_interaction/fragment_location/demo/conv2_neuron1_fragment_location.yaml"
+    note = "# best window above 0.8 x 1.5 of each message"
+    located.write_text(located.read_text(encoding="utf-8").replace("# note", note), encoding="utf-8")
     site = build(case)
+    assert "2 fragments above 0.8 of the maximum" in (site / "files.html").read_text(encoding="utf-8")
     text = methods_of(site)
     for said in ("windows exceeds 0.5 of", "(q ≤ 0.2, effects of 0.4 standard deviations or more)",
                  "(5 draws, seed 3)", "(q ≤ 0.2, at least 0.1 of", "[4] q ≤ 0.01 or 0.6:"):  # fmt: skip

@@ -14,7 +14,9 @@ environment "$ROOT/requirements.txt"
 discover="$ROOT/motif_discovery/single_thread_script/main.sh"
 if [ "$#" -gt 0 ]; then
     bash "$discover" "$@"
-    exec bash "$ROOT/report/build.sh" "$3"
+    settings=() # the report is of the same model and settings; it has no --neurons
+    for argument in "${@:4}"; do case "$argument" in -*) ;; *=*) settings+=("$argument") ;; esac; done
+    exec bash "$ROOT/report/build.sh" "$3" ${settings[@]+"${settings[@]}"}
 fi
 bash "$discover" 2 2 "$ROOT/configs/interpreting/hl_predictor_quick_start.yaml"
 bash "$discover" 3 3 "$ROOT/configs/interpreting/mrl_predictor.yaml" ind=0-4

@@ -70,7 +70,7 @@ def run_layer(
         found = source(neuron)
         parts = parts_of(discovery, neuron, found)
         field = discovery.receptive_field
-        last = field, discovery.motif_key, discovery.alphabet
+        last = field, discovery.motif_key, discovery.alphabet, discovery.made_with
         write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, found, *last)
     match.run(discovery, neurons, overwrite)
     report.run(discovery, neurons, overwrite)

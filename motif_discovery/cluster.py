@@ -27,7 +27,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
         if stored_key(path) != discovery.sample_key:
             raise InputError(f"{shown(path)}: made with other settings or weights; run motif_discovery.sample again")
         parts = demixed(discovery, neuron, sample)
-        last = discovery.receptive_field, discovery.motif_key, discovery.alphabet
+        last = discovery.receptive_field, discovery.motif_key, discovery.alphabet, discovery.made_with
         write_motifs(discovery.motif_path(neuron), discovery.name(neuron), parts, sample, *last)
 
 

@@ -1,6 +1,7 @@
 """Reading and writing the files that pass between the steps of motif discovery."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,9 +92,13 @@ def _write_population(file: h5py.File, sample: Sample) -> None:
 
 
 def write_motifs(
-    path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str, alphabet: str = "RNA"
-) -> None:
-    """Write the parts of a neuron (.h5), and their segments beside them (.meme), in the alphabet RNA or DNA."""
+    path: Path, name: str, parts: list[Part], sample: Sample, field: int, key: str, alphabet: str = "RNA",
+    made_with: Mapping[str, str | int | float] | None = None,
+) -> None:  # fmt: skip
+    """Write the parts of a neuron (.h5), and their segments beside them (.meme), in the alphabet RNA or DNA.
+
+    ``made_with`` are attributes that say of which weights and settings they are (``utils.neuron_motif.MADE_WITH``).
+    """
     motifs = [motif for part in parts for motif, _ in part_segments(name, part)]
     write_meme(path.with_suffix(".meme"), motifs, alphabet)
     with new_file(path) as file:
@@ -109,6 +114,8 @@ def write_motifs(
         _write_population(file, sample)
         file.attrs["maximum"] = sample.maximum
         file.attrs["settings"] = key
+        for name, value in (made_with or {}).items():
+            file.attrs[name] = value
 
 
 def read_motifs(
@@ -150,14 +157,20 @@ def part_segments(name: str, part: Part) -> list[tuple[Motif, tuple[int, int]]]:
     ]
 
 
-def write_matches(path: Path, matches: pd.DataFrame, key: str, motifs: str = "") -> None:
-    """Write Tomtom's table; the last lines, comments as in Tomtom's own files, hold the keys of motifs and matches."""
+def write_matches(
+    path: Path, matches: pd.DataFrame, key: str, motifs: str = "", q_threshold: float | None = None
+) -> None:
+    """Write Tomtom's table; the last lines, comments as in Tomtom's own files, hold the keys of motifs and matches.
+
+    Before them stands the q-value up to which all matches are listed, where it is given.
+    """
     table = matches.copy()
     for column in ("p-value", "E-value", "q-value"):
         table[column] = [f"{value:.6g}" for value in table[column]]
     # no quoting: names hold no white space, and read_matches takes them as they stand
     text = table.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE)
-    write_text(path, f"{text}{tomtom.MOTIFS}{motifs}\n# settings: {key}\n")
+    listed = "" if q_threshold is None else f"{tomtom.THRESHOLD}{q_threshold:g}\n"
+    write_text(path, f"{text}{listed}{tomtom.MOTIFS}{motifs}\n# settings: {key}\n")
 
 
 def read_matches(path: Path) -> pd.DataFrame:

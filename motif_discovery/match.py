@@ -37,7 +37,8 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
                 matches[column] = [spelled(word, discovery.alphabet) for word in matches[column]]
             for done, motifs in queries.items():
                 own = matches[matches["Query_ID"].isin([motif.name for motif in motifs])]
-                write_matches(discovery.match_path(done), own, discovery.match_key, discovery.motif_key)
+                keys = discovery.match_key, discovery.motif_key
+                write_matches(discovery.match_path(done), own, *keys, discovery.settings.q_threshold)
             bar.update(len(queries))
             queries = {}
 

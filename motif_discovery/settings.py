@@ -36,14 +36,13 @@ from utils.config import (
     root_files,
     settings_parser,
 )
-from utils.geometry import clusters_above
+from utils.geometry import clusters_of_splits
 from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device, root_path
 from utils.scan import scan_key, scan_path, stored_settings
 from utils.stack_network import StackNetwork, window_network
 
 HERE = Path(__file__).resolve().parent
-SPLITS_OF_INPUT = 4  # parts of the sample of a conv1 neuron, which is split on its input
 SAMPLER_VERSIONS = {
     "exhaustive": 1,
     "boltzmann": 2,
@@ -186,11 +185,23 @@ class Discovery:
     @cached_property
     def clusters(self) -> int | list[int]:
         """Parts of each split; where they are not the same for all layers below, those of conv1, conv2 and so on."""
-        model = self.network.model
-        if self.settings.clusters or not model.layers_below(self.layer):
-            return self.settings.clusters or SPLITS_OF_INPUT
-        found = [clusters_above(model, lower, self.layer) for lower in range(1, self.layer)]
-        return found[0] if len(set(found)) == 1 else found
+        found = clusters_of_splits(self.network.model, self.layer, self.settings.clusters)
+        return found[0] if len(found) == 1 else found
+
+    @property
+    def made_with(self) -> dict[str, str | int | float]:
+        """What is kept in a motif file to be read: the weights, and of NeuronMotif's the settings that decided it."""
+        weights = {"checkpoint_sha256": self.checkpoint.sha256}
+        if self.method != NEURONMOTIF:
+            return weights
+        decides = {"seed", "demixing", "fit_samples", "weight_power"}
+        if self.sampler == "genetic":
+            decides |= {"population", "generations", "patience"}
+        if self.settings.demixing == "adaptive":
+            decides.add("demixing_samples")
+        clusters = clusters_of_splits(self.network.model, self.layer, self.settings.clusters)
+        resolved = {"sampler": self.sampler, "quota": self.quota, "clusters": ", ".join(map(str, clusters))}
+        return weights | resolved | self.settings.model_dump(include=decides)
 
     @cached_property
     def sample_key(self) -> str:

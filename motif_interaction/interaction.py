@@ -43,6 +43,8 @@ from utils.runtime import InputError, one_at_a_time, root_path, run_script, show
 from utils.sequence import decode, spelled
 
 logger = logging.getLogger(__name__)
+
+SETTINGS = ("fragment_threshold", "n_draws", "seed", "q_threshold", "smallest_eps")  # that stand in the table of pairs
 MEASURED = ("sequence", "start_a", "start_b", "spacing", "random_bases", *PREDICTIONS, "eps")  # of a finished pair
 OF_CONTROL = (*CONTROLS, "control_eps")  # missing where two stretches do not fit
 
@@ -283,6 +285,8 @@ def write_statistics(layer: Layer, neurons: list[int], measured: dict[int, list[
         pairs = [one for neuron in sorted(measured) for one in measured[neuron]]
         table, scale = pair_statistics(pairs, work.settings, layer.unit)
         table["checkpoint"], table["dataset"] = work.checkpoint.sha256, work.dataset_sha256
+        for key in SETTINGS:
+            table[key] = getattr(work.settings, key)
         plot_map(map_path(work, layer_number), table, f"{work.name}, conv{layer_number}: interaction of motifs")
         write_table(path, table, stats_key(work, layer_number))
     tested, called = (table["class"] != "").sum(), table["class"].map(is_called)

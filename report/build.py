@@ -6,10 +6,9 @@ settings of the other stages are those of their configs of the model's name. Wha
 pages are written only where something changed, so that building again after a stage has run takes seconds.
 """
 
-import argparse
 import logging
-import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from report.downloads import write_fragments, write_motifs, write_tables
@@ -24,10 +23,12 @@ from report.pages import (
     neurons_page,
     pair_pages,
 )
-from report.settings import Work, open_work
-from report.site import STATIC, TEMPLATES, Site
+from report.settings import DiscoverySettings, Work, open_work
+from report.site import Site, listed, require_folder
 from report.table_help import TABLES
-from utils.runtime import ROOT, InputError, atomic_path, one_at_a_time, run_script, shown
+from utils.config import settings_parser
+from utils.interpretation_settings import InteractionSettings
+from utils.runtime import ROOT, InputError, atomic_path, home_path, one_at_a_time, run_script, shown
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +70,11 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
         InputError: a file cannot be read.
     """
     if overwrite:
-        shutil.rmtree(cache, ignore_errors=True)
+        for path in cache.glob("conv*.json"):
+            path.unlink()
     messages, site = Messages(work), Site(folder, work.name, overwrite, work.alphabet)
     found = gather(work, messages, cache)
+    site.begin()
     site.assets()
     groups = write_downloads(work, messages, found, folder, cache)
     site.files |= {folder / name for _, _, files in groups for name, _ in files}
@@ -83,41 +86,58 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     files_page(site, work, found, groups)
     site.page("help.html", "help.html", "", "help", tables=TABLES)
     model_page(site, work, found)
-    site.remove_others()
+    site.finish()
     return site
 
 
-def pack(folder: Path) -> Path:
-    """Pack a site into one file beside it, to be given away. Returns its path."""
+def packed_path(folder: Path) -> Path:
+    """Return where a site is packed: into one file beside it.
+
+    Raises:
+        InputError: there is a file of this name that holds no report of this folder's name.
+    """
     target = folder.with_name(f"{folder.name}.zip")
+    if target.exists():
+        try:
+            with zipfile.ZipFile(target) as file:
+                file.getinfo(f"{folder.name}/assets/report.js")
+        except (OSError, KeyError, zipfile.BadZipFile):
+            raise InputError(
+                f"{shown(target)}: no packed report; move it, or give another folder as --output"
+            ) from None
+    return target
+
+
+def pack(folder: Path) -> Path:
+    """Pack the files of a site into one beside it, to be given away. Returns its path."""
+    target = packed_path(folder)
     with (
         atomic_path(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
     ):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                file.write(path, Path(folder.name) / path.relative_to(folder))
+        for path in listed(folder):
+            file.write(path, Path(folder.name) / path.relative_to(folder))
     return target
 
 
 def run(
-    config: str, output: str | None = None, overwrite: bool = False, packed: bool = False, root: Path = ROOT
-) -> Path:
-    """Build the report of the model of a config. Returns its first page.
+    config: str, output: str | None = None, overwrite: bool = False, packed: bool = False, root: Path = ROOT,
+    overrides: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Build the report of the model of a config, with ``key=value`` overrides. Returns its first page.
 
     Raises:
-        InputError: the config, the checkpoint or a result cannot be read.
+        InputError: the config, the checkpoint or a result cannot be read, or what lies in the folder is no report.
     """
-    work = open_work(config, root)
-    folder = Path(output) if output else HERE / work.name
-    if folder.resolve() in (TEMPLATES, STATIC):
-        raise InputError(f"{shown(folder)}: is a folder of the program; give another one as --output")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{shown(folder)}: is a file; give another folder as --output")
+    work = open_work(config, root, overrides)
+    folder = home_path(output).resolve() if output else HERE / work.name
+    require_folder(folder)
+    if packed:
+        packed_path(folder)
     cache = HERE / ".cache" / work.name if not output else folder.with_name(f".{folder.name}-cache")
     with one_at_a_time(folder.with_name(f".lock-{folder.name}"), f"report of {work.name}"):
         site = build(work, folder, cache, overwrite)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in listed(folder))
     logger.info("%d pages written, %d in all, %.1f MB", site.written, len(site.pages), size / 1e6)
     if packed:
         target = pack(folder)
@@ -128,13 +148,13 @@ def run(
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", required=True, metavar="FILE", help="any config of the model")
+    parser = settings_parser(__doc__, DiscoverySettings, InteractionSettings)
     parser.add_argument("--output", metavar="FOLDER", help="where the site goes instead of report/MODEL")
     parser.add_argument("--overwrite", action="store_true", help="read and write everything again")
     parser.add_argument("--zip", action="store_true", help="pack the site into report/MODEL.zip too")
     arguments = parser.parse_args(argv)
-    run_script(lambda: run(arguments.config, arguments.output, arguments.overwrite, arguments.zip))
+    chosen = arguments.output, arguments.overwrite, arguments.zip
+    run_script(lambda: run(arguments.config, *chosen, overrides=arguments.overrides))
 
 
 if __name__ == "__main__":

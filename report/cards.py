@@ -50,7 +50,8 @@ def card_of(layer: int, neuron: int, facts: dict, contribution: dict | None, pai
         "high": row.get("effect_high"), "q": row.get("q_value"),
         "label": row.get(f"{label}contribution") or "" if label else "", "label_effect": row.get(f"{label}effect_size"),
         "label_low": row.get(f"{label}effect_low"), "label_high": row.get(f"{label}effect_high"),
-        "label_q": row.get(f"{label}q_value"),
+        "label_q": row.get(f"{label}q_value"), "made": facts["made"], "differs": facts["differs"],
+        "listed": facts["listed"],
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from report.settings import Work
 from utils.motif import Motif, meme_text
 
 FRAGMENT = re.compile(r"^Seq(\d+)_\S*:\s*(\d+)\s*$", re.MULTILINE)
+ABOVE = re.compile(r"^# .*window above ([\d.]{1,9}) x ", re.MULTILINE)  # what motif_interaction.fragments writes
 NEURON_COLUMNS = (
     "name", "layer", "neuron", "state", "word", "ratio", "maximum", "samples", "parts", "contribution", "effect", "low",
     "high", "q", "label", "label_effect", "label_low", "label_high", "label_q",
@@ -114,11 +115,9 @@ def write_fragments(work: Work, messages: Messages, folder: Path, cache: Path, l
     name, field = f"fragments/conv{layer}.bed", work.checkpoint.model.receptive_field(layer)
 
     def write() -> dict:
+        texts = {neuron: path.read_text(encoding="utf-8") for neuron, path in paths.items() if path.is_file()}
         found = [
-            (int(row), int(start), neuron)
-            for neuron, path in paths.items()
-            if path.is_file()
-            for row, start in FRAGMENT.findall(path.read_text(encoding="utf-8"))
+            (int(row), int(start), neuron) for neuron, text in texts.items() for row, start in FRAGMENT.findall(text)
         ]
         ids = [re.sub(r"\s+", "_", one) for one in messages.id] if work.dataset.is_file() else []
         lines = [
@@ -126,10 +125,11 @@ def write_fragments(work: Work, messages: Messages, folder: Path, cache: Path, l
             for row, start, neuron in sorted(found)
         ]
         write_changed(folder / name, "".join(lines))
-        return {"count": len(lines)}
+        return {"count": len(lines), "above": sorted({one for text in texts.values() for one in ABOVE.findall(text)})}
 
     known = cache / f"conv{layer}_fragments.json"
     if not (folder / name).is_file():
         known.unlink(missing_ok=True)
-    count = kept(known, write, files=state_of(work.dataset, *paths.values()))["count"]
-    return name, f"{count:,} fragments above {work.interaction.fragment_threshold:g} of the maximum"
+    facts = kept(known, write, files=state_of(work.dataset, *paths.values()))
+    above = " or ".join(facts["above"]) or f"{work.interaction.fragment_threshold:g}"
+    return name, f"{facts['count']:,} fragments above {above} of the maximum"

@@ -130,7 +130,7 @@ def pieces(text: str, place: tuple[str, int, np.ndarray] | None) -> list[list[st
 
 
 def read_firing(
-    work: Work, messages: Messages, layer: int, motifs: Sequence[Sequence[tuple[str, np.ndarray]]]
+    work: Work, messages: Messages, layer: int, motifs: Sequence[Sequence[tuple[str, np.ndarray]]], share: float
 ) -> tuple[str, list[dict]]:
     """Return what is wrong with the scan of a layer, or an empty text, and the facts of each of its neurons.
 
@@ -139,6 +139,7 @@ def read_firing(
         messages: of its data set.
         layer: counted from 1.
         motifs: segments of each neuron that are looked for in its fragments: part and probabilities (4, width).
+        share: of a neuron's maximum above which a window activates it.
     """
     path = work.scan(layer)
     try:
@@ -152,7 +153,6 @@ def read_firing(
     except Damaged as error:
         return f"{shown(path)}: damaged ({error}); scan again", []
     start, field = start.astype(np.int64), work.checkpoint.model.receptive_field(layer)
-    share = work.interaction.threshold
     expected = [] if messages.coding is None else expected_regions(messages.length, messages.coding, field)
     found = []
     for neuron in range(highest.shape[1]):

@@ -9,10 +9,17 @@ from report.cache import kept, state_of
 from report.cards import card_of
 from report.firing import Messages, read_firing
 from report.motifs import motif_rows
-from report.neurons import neuron_name, ppm_of, read_neuron
+from report.neurons import differences, neuron_name, ppm_of, read_neuron, without_others
 from report.overview import READ, dataset_facts, network_facts, stage_rows
 from report.settings import Work
-from report.tables import read_contributions, read_evaluation, read_pairs, read_thresholds
+from report.tables import (
+    contribution_settings,
+    pair_settings,
+    read_contributions,
+    read_evaluation,
+    read_pairs,
+    read_thresholds,
+)
 from utils.progress import progress_bar
 from utils.stack_network import window_network
 
@@ -33,6 +40,7 @@ class Findings:
         firing: of each neuron by name, from the scan.
         scan_notes: what is wrong with the scan of a layer.
         contributions: row of each neuron by name.
+        called: threshold, q_threshold and smallest_effect of the contributions, those of the config without any.
         thresholds: effects of each neuron at all thresholds.
         pairs: of all layers.
         pair_notes: why a neuron has no pairs, by its name.
@@ -50,6 +58,7 @@ class Findings:
     firing: dict[str, dict] = field(default_factory=dict)
     scan_notes: dict[int, str] = field(default_factory=dict)
     contributions: dict[str, dict] = field(default_factory=dict)
+    called: dict[str, float] = field(default_factory=dict)
     thresholds: dict[str, list[dict]] = field(default_factory=dict)
     pairs: list[dict] = field(default_factory=list)
     pair_notes: dict[str, str] = field(default_factory=dict)
@@ -73,19 +82,22 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
     found = Findings(network_facts(work), dataset_facts(work), metrics, points)
     found.contributions, note = read_contributions(work)
     found.notes += [note] if note else []
+    found.called = contribution_settings(work, found.contributions)
     found.thresholds = read_thresholds(work) if found.contributions else {}
     network = window_network(work.checkpoint.model)
     for layer in progress_bar(work.layers, desc="reading layers", disable=None):
         neurons = range(1, work.channels_of(layer) + 1)
         names = {neuron: neuron_name(layer, neuron) for neuron in neurons}
-        facts = {neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons}
+        facts = without_others({neuron: read_neuron(work, network, layer, neuron, cache) for neuron in neurons})
         pairs, notes, note = read_pairs(work, layer)
         found.notes += [note] if note else []
         found.pair_notes |= notes
         scan_note = _firing(work, messages, layer, facts, cache, found)
         contributed = sum(name in found.contributions for name in names.values())
         measured = len({pair["task"] for pair in pairs} | notes.keys())
-        rows = stage_rows(work, layer, facts, scan_note, contributed, len(pairs), measured)
+        stale = differences(found.called, contribution_settings(work, {})) if contributed else ""
+        of_pairs = differences(pair_settings(work, pairs[0]), pair_settings(work, {})) if pairs else ""
+        rows = stage_rows(work, layer, facts, scan_note, (contributed, stale), (len(pairs), of_pairs), measured)
         shown = any(row["said"] for row in rows)
         interpreted = sum(one["state"] in READ for one in facts.values())
         found.network["rows"][layer - 1]["interpreted"] = interpreted
@@ -120,7 +132,7 @@ def _firing(work: Work, messages: Messages, layer: int, facts: dict, cache: Path
 
         def read() -> dict:
             motifs = [segments_of(facts[neuron]) for neuron in sorted(facts)]
-            wrong, neurons = read_firing(work, messages, layer, motifs)
+            wrong, neurons = read_firing(work, messages, layer, motifs, found.called["threshold"])
             return {"note": wrong, "neurons": neurons}
 
         value = kept(
@@ -128,7 +140,7 @@ def _firing(work: Work, messages: Messages, layer: int, facts: dict, cache: Path
             read,
             files=state_of(work.scan(layer), work.dataset, *(work.motifs(layer, neuron) for neuron in sorted(facts))),
             weights=work.checkpoint.sha256,
-            threshold=work.interaction.threshold,
+            threshold=found.called["threshold"],
             states=states,
         )
         note = value["note"]

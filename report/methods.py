@@ -1,18 +1,26 @@
 """A methods section with the numbers of this run, from what the report shows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from report.gather import Findings
 from report.overview import versions
 from report.settings import Work
-from utils.own_network import OwnNetwork
+from report.tables import pair_settings
 from utils.page import number
+from utils.runtime import one_line
 
 
-def methods(work: Work, network: dict, dataset: dict, metrics: dict, cards: Sequence[dict], motifs: int,
-            pairs: Sequence[dict]) -> list[str]:  # fmt: skip
-    """Return the paragraphs of the methods section; a stage that has no results has no sentence."""
-    text = [_predictor(work, network, dataset, metrics)]
+def methods(work: Work, found: Findings, motifs: int) -> list[str]:
+    """Return the paragraphs of the methods section; a stage that has no results has no sentence.
+
+    Args:
+        work: the model.
+        found: its results.
+        motifs: known motifs that neurons hold.
+    """
+    cards, called = found.cards, found.called
+    text = [_predictor(work, found.network, found.dataset, found.metrics)]
     done = [card for card in cards if card["state"] in ("fine", "silent", "empty")]
     if done:
         text.append(_discovery(work, done, motifs))
@@ -20,17 +28,40 @@ def methods(work: Work, network: dict, dataset: dict, metrics: dict, cards: Sequ
     if tested:
         count = Counter(card["contribution"] for card in tested)
         text.append(
-            f"Contribution: a message activates a neuron if one of its windows exceeds {work.interaction.threshold:g} "
+            f"Contribution: a message activates a neuron if one of its windows exceeds {called['threshold']:g} "
             "of the neuron's highest activation in the training set. Predictions of activating and other messages were "
             "compared by Welch's t-test [5] with Benjamini-Hochberg correction [4] "
-            f"(q ≤ {work.interaction.q_threshold:g}). Of {len(tested)} neurons tested {count['positive']} "
+            f"(q ≤ {called['q_threshold']:g}, effects of {called['smallest_effect']:g} standard deviations or more). "
+            f"Of {len(tested)} neurons tested {count['positive']} "
             f"were positive, {count['negative']} negative and {count['neutral']} neutral."
         )
-    if pairs:
-        text.append(_interaction(work, pairs))
+    if found.pairs:
+        text.append(_interaction(work, found.pairs))
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     text.append(f"Software: CombMotif; the report was built with {used}. Weights: SHA-256 {work.checkpoint.sha256}.")
     return text
+
+
+def _told(layers: Sequence[int], texts: Sequence[str], what: str) -> str:
+    """Return the text of all neurons or pairs; where they differ each text with the layers it is of, or how many."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    total, said = Counter(layers), []
+
+    def where(layer: int, n: int) -> str:
+        return f"conv{layer}" if n == total[layer] else f"{n} {what}{'s' * (n > 1)} of conv{layer}"
+
+    for text in dict.fromkeys(texts):
+        own = Counter(layer for layer, one in zip(layers, texts, strict=True) if one == text)
+        said.append(f"{text} in {', '.join(where(*one) for one in own.items())}")
+    return "; ".join(said)
+
+
+def q_thresholds(work: Work, cards: Sequence[dict]) -> str:
+    """Return the q-value up to which segments match; where tables of matches differ, each."""
+    now = work.discovery.q_threshold
+    found = {now if card["listed"] is None else card["listed"] for card in cards if card["match"]}
+    return " or ".join(f"{one:g}" for one in sorted(found or {now}))
 
 
 def _predictor(work: Work, network: dict, dataset: dict, metrics: dict) -> str:
@@ -59,55 +90,64 @@ def _predictor(work: Work, network: dict, dataset: dict, metrics: dict) -> str:
 
 
 def _discovery(work: Work, done: Sequence[dict], motifs: int) -> str:
-    layers = sorted({card["layer"] for card in done})
-    counts = ", ".join(f"{sum(card['layer'] == layer for card in done)} of conv{layer}" for layer in layers)
-    given = work.given["interpreting"]
+    layers = [card["layer"] for card in done]
+    made = [
+        work.discovery_of(card["layer"]) | card["made"] for card in done
+    ]  # of what a file does not say, the config's
+    counts = ", ".join(f"{n} of conv{layer}" for layer, n in sorted(Counter(layers).items()))
     databases = ", ".join(path.name for path in work.databases)
-    short = f"all sequences of up to {given.get('exhaustive_limit', 9)} nt were tried"
-    guided = "chains of sequences moved along the network's gradient"
-    drawn = (
-        f"{short}; of conv3 sequences were drawn independently at every activation level (Boltzmann's distribution, by "
-        f"dynamic programming), in deeper layers they were found by {guided}"
-    )
-    own = isinstance(work.checkpoint.model, OwnNetwork)
-    splits = given.get("clusters") or ("4, or twice the pool width where that is more" if own else 4)
     sampling = {
-        "auto": f"{short}; of longer receptive fields sequences were found by {guided}" if own else drawn,
-        "exhaustive": short,
+        "exhaustive": "all tried",
         "boltzmann": "drawn independently at every activation level (Boltzmann's distribution, by dynamic programming)",
-        "gradient": f"found by {guided}",
+        "gradient": "found by chains of sequences that moved along the network's gradient",
         "genetic": "found by a genetic algorithm",
-    }[given.get("sampler", "auto")]
-    split = {
-        "adaptive": "a part only as long as its own matrix did not explain it, and copies of one pattern at several "
-        "places were joined",
-        "fixed": "in every layer",
-    }[given.get("demixing", "adaptive")]
-    weights = f", sequences weighted by activation to the power {given.get('weight_power', 6)}"
+    }
+    adaptive = (
+        "a part only as long as its own matrix did not explain it, and copies of one pattern at several places were "
+        "joined (of at most {:,} sequences of a neuron, evenly over its activations)"
+    )
+
+    def told(text: Callable[[dict], str]) -> str:
+        return _told(layers, [text(one) for one in made], "neuron")
+
+    quota = told(lambda one: f"at most {one['quota']:,} sequences a bin")
+    samplers = told(lambda one: sampling.get(one["sampler"], one_line(one["sampler"])))
+    seed = told(lambda one: f"seed {one['seed']}")
+    splits = told(lambda one: f"k = {one_line(one['clusters'])}")
+    power = told(lambda one: f"sequences weighted by activation to the power {one['weight_power']:g}")
+    split = told(
+        lambda one: adaptive.format(one["demixing_samples"]) if one["demixing"] == "adaptive" else "in every layer"
+    )
     matched = sum(bool(card["matched"]) for card in done)
     parts = sum(card["parts"] for card in done)
     silent = sum(card["state"] == "silent" for card in done)
+    differ = sum(bool(card["differs"]) for card in done)
+    other = f" {differ} of the neurons are of other settings than {work.configs['interpreting']} has now."
     return (
         f"Motif discovery, after NeuronMotif [2]: {len(done)} neurons ({counts}) were sampled in 20 bins of activation "
-        f"({sampling}; seed {given.get('seed', 1)}). Samples were demixed by k-means on the maps of the lower layers, "
-        f"one layer after the other (k = {splits}{weights}), {split}: {parts:,} parts; {silent} "
+        f"({quota}; {seed}). Sequences were {samplers}. Samples were demixed by k-means on the maps of the lower "
+        f"layers, one layer after the other ({splits}; {power}), {split}: {parts:,} parts; {silent} "
         f"{'neuron never fires' if silent == 1 else 'neurons never fire'}. Informative segments were compared with "
-        f"{databases} by Tomtom [3] as implemented in memelite, "
-        f"Benjamini-Hochberg [4] q ≤ {work.discovery.q_threshold:g}: {matched} neurons hold {motifs} known motifs."
+        f"{databases} by Tomtom [3] as implemented in memelite, Benjamini-Hochberg [4] q ≤ {q_thresholds(work, done)}: "
+        f"{matched} neurons hold {motifs} known motifs." + other * bool(differ)
     )
 
 
 def _interaction(work: Work, pairs: Sequence[dict]) -> str:
-    settings = work.interaction
+    layers, made = [pair["layer"] for pair in pairs], [pair_settings(work, pair) for pair in pairs]
+
+    def told(text: str) -> str:
+        return _told(layers, [text.format(**one) for one in made], "pair")
+
     tested = [pair for pair in pairs if pair["class"]]
     count = Counter(pair["class"].replace("_", " ") for pair in tested)
     said = {"none": "without two significant effects of one sign"}
     found = ", ".join(f"{n} {said.get(name, name)}" for name, n in count.most_common())
     return (
-        f"Interaction: in fragments above {settings.fragment_threshold:g} of a neuron's maximum that hold both motifs "
-        f"of a pair, each motif and both were scrambled ({settings.n_draws} draws, seed {settings.seed}) and whole "
+        f"Interaction: in fragments above {told('{fragment_threshold:g}')} of a neuron's maximum that hold both motifs "
+        f"of a pair, each motif and both were scrambled ({told('{n_draws:g} draws, seed {seed:g}')}) and whole "
         "messages predicted. Epistasis o − a − b + n was tested over messages by Wilcoxon's signed-rank test [6] with "
-        f"Benjamini-Hochberg correction [4] (q ≤ {settings.q_threshold:g}, at least {settings.smallest_eps:g} of the "
+        f"Benjamini-Hochberg correction [4] ({told('q ≤ {q_threshold:g}, at least {smallest_eps:g}')} of the "
         f"geometric mean of the single effects). Of {len(pairs)} pairs {len(tested)} could be tested"
         + (f": {found}." if found else ".")
     )

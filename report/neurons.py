@@ -1,19 +1,20 @@
 """The facts of a neuron from the files of motif_discovery: its parts, their segments and matches, its best motif."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from report.cache import kept, state_of
-from report.settings import Work
+from report.settings import UNREAD, Work
 from utils import tomtom
 from utils.activation import WindowNetwork
 from utils.hdf5 import Damaged, stored_settings
 from utils.motif import iupac_consensus, segments, to_ppm
-from utils.neuron_motif import PART_COLUMNS, neuron_motif, read_parts
-from utils.runtime import shown
-from utils.sample_bins import BINS, bin_of, bin_quota
+from utils.neuron_motif import PART_COLUMNS, made_with, neuron_motif, read_parts
+from utils.runtime import one_line, shown
+from utils.sample_bins import BINS, bin_of
 from utils.sequence import spelled
 
 ONE_PATTERN = 0.95  # consensus ratio from which a part counts as one pattern
@@ -31,6 +32,11 @@ NOTHING = {
     "parts": [],
     "best": None,
     "outdated": False,
+    "made": {},
+    "differs": "",
+    "listed": None,
+    "told": True,
+    "settings": "",
 }
 _DIGITS = np.frombuffer(DIGITS.encode(), dtype=np.uint8)
 _LEVEL_OF = np.frombuffer(LEVELS.encode(), dtype=np.uint8)[
@@ -78,7 +84,9 @@ def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cac
     """Return the facts of a neuron, from the cache where its files are what they were.
 
     ``state`` is ``missing``, ``damaged``, ``other`` (made with other weights), ``silent`` (never fires), ``empty`` (no
-    part) or ``fine``; ``note`` says why there is no motif; ``outdated`` that the matches are of other motifs.
+    part) or ``fine``; ``note`` says why there is no motif; ``outdated`` that the matches are of other motifs; ``made``
+    is what the motifs were made with, as far as the file says, ``differs`` where that is not what the config has now,
+    ``listed`` the q-value up to which matches are listed, ``told`` whether the file tells of which weights it is.
     """
     name, motifs, matches = neuron_name(layer, neuron), work.motifs(layer, neuron), work.matches(layer, neuron)
     if not motifs.is_file():
@@ -88,7 +96,7 @@ def read_neuron(work: Work, network: WindowNetwork, layer: int, neuron: int, cac
         lambda: _read(work, network, layer, neuron),
         files=state_of(motifs, matches),
         weights=work.checkpoint.sha256,
-        settings=work.discovery.model_dump(),
+        settings=work.discovery.model_dump(exclude=UNREAD),
         names={key: motif.alt for key, motif in work.database.items()},
     )
 
@@ -97,26 +105,38 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
     path = work.motifs(layer, neuron)
     field = work.checkpoint.model.receptive_field(layer)
     try:
-        stored = read_parts(path)
+        stored, made = read_parts(path), made_with(path)
+        told = made.pop("checkpoint_sha256", None) is not None or len(stored["pfm"]) > 0
     except Damaged as error:
         return {**NOTHING, "state": "damaged", "note": f"{shown(path)}: damaged ({error}); cluster again"}
     ppms = to_ppm(stored["pfm"])
     of_parts = (stored["path"], ppms, *(stored[key] for key in PART_COLUMNS[2:]))
     activation, maximum, population = (stored[key] for key in ("sample_activation", "maximum", "population"))
-    best = neuron_motif(path, network, layer, neuron)
+    best = neuron_motif(path, network, layer, neuron, work.checkpoint.sha256)
+    settings = stored_settings(path)
     if best.pfm is None and "other" in best.note:
-        return {**NOTHING, "state": "other", "note": best.note}
+        return {**NOTHING, "state": "other", "note": best.note, "settings": settings}
     fires = maximum > 0
     bins = np.bincount(bin_of(activation, maximum), minlength=BINS) if fires else np.zeros(BINS, dtype=int)
     matches = work.matches(layer, neuron)
-    outdated = matches.is_file() and not tomtom.are_of(matches, stored_settings(path))
+    outdated = matches.is_file() and not tomtom.are_of(matches, settings)
+    listed = tomtom.listed_up_to(matches) if matches.is_file() and not outdated else None
+    threshold = work.discovery.q_threshold if listed is None else listed
     table = {} if outdated else read_matches(matches)
     name = neuron_name(layer, neuron)
     everything = np.concatenate(list(ppms), axis=1) if fires and len(ppms) else np.zeros((4, 0))
     words = spelled(iupac_consensus(everything), work.alphabet)  # of all parts at once
     columns = columns_text(everything)
     parts = [
-        _part(work, name, table, *one, words[field * i : field * (i + 1)], columns[8 * field * i : 8 * field * (i + 1)])
+        _part(
+            work,
+            name,
+            threshold,
+            table,
+            *one,
+            words[field * i : field * (i + 1)],
+            columns[8 * field * i : 8 * field * (i + 1)],
+        )
         for i, one in enumerate(zip(*of_parts, strict=True))
         if fires
     ]
@@ -126,11 +146,16 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
         "maximum": maximum,
         "samples": int(bins.sum()),
         "bins": bins.tolist(),
-        "quota": bin_quota(field, work.discovery.bin_limit),
+        "quota": made.get("quota", work.discovery_of(layer)["quota"]),
         "population": None if population is None else population.tolist(),
         "parts": sorted(parts, key=lambda part: -part["maximum"]),
         "outdated": outdated,
         "best": None,
+        "made": made,
+        "differs": differences(made, work.discovery_of(layer)),
+        "listed": listed,
+        "told": told,
+        "settings": settings,
     }
     if fires and best.pfm is not None:
         facts["best"] = {
@@ -141,6 +166,32 @@ def _read(work: Work, network: WindowNetwork, layer: int, neuron: int) -> dict:
             "columns": columns_text(to_ppm(best.pfm)),
         }
     return facts
+
+
+def differences(made: Mapping, now: Mapping) -> str:
+    """Return which settings something was made with that are others now, such as ``seed 7, not 1``."""
+    said = []
+    for key, value in made.items():
+        new = now[key]
+        if value != new and not (isinstance(value, float) and math.isclose(value, new, rel_tol=1e-5)):
+            old, new = (f"{one:g}" if isinstance(one, float) else one_line(one) for one in (value, new))
+            said.append(f"{key} {old}, not {new}")
+    return "; ".join(said)
+
+
+def without_others(facts: dict[int, dict]) -> dict[int, dict]:
+    """Return the facts of the neurons of a layer, those of dead neurons of other weights replaced.
+
+    A file without parts that has no hash of its weights tells nothing of them. But what was made in one go has the same
+    key, which counts the weights: with one file of other weights all of its key are.
+    """
+    others = {one["settings"]: one["note"] for one in facts.values() if one["state"] == "other" and one["settings"]}
+    return {
+        neuron: one
+        if one["told"] or one["settings"] not in others
+        else {**NOTHING, "state": "other", "note": others[one["settings"]], "key": one["key"]}
+        for neuron, one in facts.items()
+    }
 
 
 def read_matches(path: Path) -> dict[str, list[dict]]:
@@ -167,8 +218,8 @@ def read_matches(path: Path) -> dict[str, list[dict]]:
 
 
 def _part(
-    work: Work, name: str, table: dict[str, list[dict]], path: str, ppm: np.ndarray, size: int, highest: float,
-    of_consensus: float, drawn: float, copies: int, word: str, columns: str,
+    work: Work, name: str, threshold: float, table: dict[str, list[dict]], path: str, ppm: np.ndarray, size: int,
+    highest: float, of_consensus: float, drawn: float, copies: int, word: str, columns: str,
 ) -> dict:  # fmt: skip
     found, matches = [], []
     for start, end in segments(ppm):
@@ -177,7 +228,7 @@ def _part(
             alt = work.database[match["target"]].alt if match["target"] in work.database else ""
             matches.append({**match, "alt": alt, "start": start, "end": end})
     matches.sort(key=lambda match: (match["q"], match["p"]))
-    good = [match for match in matches if match["q"] <= work.discovery.q_threshold]
+    good = [match for match in matches if match["q"] <= threshold]
     ratio = float(of_consensus / highest) if highest > 0 else None
     return {
         "path": str(path),

@@ -138,8 +138,9 @@ READ = ("fine", "silent", "empty")  # states of neurons whose motif file was rea
 def commands(work: Work, layer: int) -> dict[str, str]:
     """Return the command of each stage for a layer."""
     interpreting, interaction = work.command_config("interpreting"), work.command_config("interaction")
+    everything = f" --neurons 1-{work.channels_of(layer)}" if work.some_neurons else ""
     return {
-        "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}",
+        "motifs": f"bash motif_discovery/single_thread_script/main.sh {layer} {layer} {interpreting}{everything}",
         "scan": f"bash motif_contribution/script/run_search_maxact.sh {layer} {layer} {interaction}",
         "contribution": f"bash motif_contribution/script/run_contribution.sh {layer} {layer} {interaction}",
         "fragments": f"bash motif_interaction/script/run_fragment_location.sh {layer} {interaction}",
@@ -148,8 +149,9 @@ def commands(work: Work, layer: int) -> dict[str, str]:
 
 
 def stage_rows(
-    work: Work, layer: int, facts: dict[int, dict], scan_note: str, contributions: int, pairs: int, measured: int
-) -> list:
+    work: Work, layer: int, facts: dict[int, dict], scan_note: str, contributions: tuple[int, str],
+    pairs: tuple[int, str], measured: int,
+) -> list:  # fmt: skip
     """Return a row per stage of a layer: title, what is there, when it was made, and the command where it is missing.
 
     Args:
@@ -157,8 +159,8 @@ def stage_rows(
         layer: counted from 1.
         facts: of each neuron.
         scan_note: what is wrong with the scan; empty where it is fine or not there.
-        contributions: neurons of the layer in the table of contributions.
-        pairs: pairs of the layer.
+        contributions: neurons of the layer in the table of contributions, and which of its settings are others now.
+        pairs: pairs of the layer, likewise.
         measured: neurons of the layer in the table of pairs, which says of those without a pair why.
     """
     channels = work.channels_of(layer)
@@ -178,15 +180,25 @@ def stage_rows(
             "Fragments": channels, "Interactions": channels}  # fmt: skip
     wrong = sum(own["state"] in ("other", "damaged") for own in facts.values())
     problem = f"{wrong} of other weights or damaged" if wrong else ""
+    stale = [facts[one]["differs"] for one in done if facts[one]["differs"]]
+    if stale:
+        more = " and others" if len(set(stale)) > 1 else ""
+        problem = "; ".join([problem] * bool(problem) + [f"{len(done)} of {channels} neurons, {len(stale)} of them "
+                            f"made with other settings than the config has now: {stale[0]}{more}"])  # fmt: skip
+
+    def of_now(said: str, differs: str) -> str:
+        return f"{said}, of other settings than the config has now: {differs}" if differs else ""
+
     return [
         row("Motifs", len(done), f"of {channels} neurons", [work.motifs(layer, one) for one in done],
             run["motifs"], problem),
         row("Database matches", len(matched), f"of {channels} neurons",
             [work.matches(layer, one) for one in matched], run["motifs"]),
         row("Scan of the data set", int(scanned), "layer", [work.scan(layer)], run["scan"], scan_note),
-        row("Contribution", contributions, f"of {channels} neurons", [work.contribution()], run["contribution"]),
+        row("Contribution", contributions[0], f"of {channels} neurons", [work.contribution()], run["contribution"],
+            of_now(f"{contributions[0]} of {channels} neurons", contributions[1])),
         row("Fragments", len(located), f"of {channels} neurons",
             [work.fragments(layer, one) for one in located], run["fragments"]),
-        row("Interactions", measured, f"of {channels} neurons: {pairs:,} pairs", [work.pairs(layer)],
-            run["pairs"]),
+        row("Interactions", measured, f"of {channels} neurons: {pairs[0]:,} pairs", [work.pairs(layer)], run["pairs"],
+            of_now(f"{measured} of {channels} neurons: {pairs[0]:,} pairs", pairs[1])),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from report.charts import forest, histogram, icicle, region_bars, scatter
 from report.downloads import REFERENCES
 from report.firing import HISTOGRAM
 from report.gather import Findings
-from report.methods import methods
+from report.methods import methods, q_thresholds
 from report.neurons import logo_text
 from report.pair_charts import kind_of, pair_charts, pair_map
 from report.settings import Work
@@ -80,7 +80,7 @@ def motifs_page(site: Site, work: Work, found: Findings) -> None:
     site.page(
         "motifs.html", "motifs.html", "", "motifs", rows=found.motifs, logos=logos, clustered=bool(work.clusters),
         cluster_command=cluster_command(work.databases) if work.databases else "",
-        q_threshold=work.discovery.q_threshold, first_command=overview.commands(work, 2)["motifs"],
+        q_threshold=q_thresholds(work, found.cards), first_command=overview.commands(work, 2)["motifs"],
     )  # fmt: skip
 
 
@@ -122,7 +122,8 @@ def neuron_pages(site: Site, work: Work, found: Findings) -> None:
             "measured": name in of_neuron or name in found.pair_notes,
             "before": names[place - 1] if place else "",
             "after": names[place + 1] if place + 1 < len(names) else "",
-            "threshold": work.interaction.threshold,
+            "threshold": found.called["threshold"],
+            "config": work.configs["interpreting"],
             "commands": overview.commands(work, layer),
         }
         key = fingerprint(look=site.look, **context | {"facts": found.facts[name]["key"]})
@@ -142,6 +143,7 @@ def _neuron_page(site: Site, work: Work, context: dict, key: str) -> None:
             "logos": logos,
             "field": work.checkpoint.model.receptive_field(card["layer"]),
             "bins": _bins(facts),
+            "demixed": sum(part["size"] for part in parts),
             "effects": _effects(card, context["thresholds"]),
             "positions": _positions(firing),
             "region_chart": region_bars(firing["regions"]) if firing and firing["regions"] else "",
@@ -219,5 +221,5 @@ def pair_pages(site: Site, work: Work, found: Findings) -> None:
 def files_page(site: Site, work: Work, found: Findings, groups: Sequence[tuple]) -> None:
     """Write the page of files to take along, with the methods section."""
     held = sum(row["kind"] == "motif" for row in found.motifs)
-    text = methods(work, found.network, found.dataset, found.metrics, found.cards, held, found.pairs)
+    text = methods(work, found, held)
     site.page("files.html", "files.html", "", "files", groups=groups, methods=text, references=REFERENCES)

@@ -3,30 +3,63 @@
 import itertools
 import shlex
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import pydantic
 
 from utils.checkpoint import Checkpoint, load_checkpoint
-from utils.config import ModelSettings, OwnModelSettings, find_config, load_model_settings, load_settings, read_yaml
+from utils.config import (
+    ModelSettings,
+    OwnModelSettings,
+    find_config,
+    load_model_settings,
+    load_settings,
+    read_config,
+    read_yaml,
+)
+from utils.geometry import clusters_of_splits
 from utils.interpretation_settings import InteractionSettings
+from utils.model import Predictor
 from utils.motif import Motif, read_meme
 from utils.runtime import ROOT, InputError, file_sha256, home_path, shown
+from utils.sample_bins import bin_quota
 
 STAGES = ("interpreting", "interaction")
 SHARED = {"model", "motif_database", "q_threshold", "seed", "device"}  # keys that both have
 
 
 class DiscoverySettings(pydantic.BaseModel):
-    """What a report takes from an interpreting config; motif_discovery itself checks all of it."""
+    """Settings of an interpreting config; motif_discovery itself checks those that a report does not read."""
 
-    model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
+    model: str
+    ind: Any = ""
+    neurons_at_once: Any = None
+    device: Any = "auto"
+    seqlets: Any = None
+    modisco: Any = None
     motif_database: str | tuple[str, ...] = "generate_dataset/literature_motifs.meme"
     q_threshold: float = pydantic.Field(0.01, gt=0, le=1)
     bin_limit: int = pydantic.Field(1500, ge=0)
+    sampler: Literal["auto", "exhaustive", "boltzmann", "genetic", "gradient"] = "auto"
+    exhaustive_limit: int = pydantic.Field(9, ge=1)
+    population: int = 1000
+    generations: int = 350
+    patience: int = 30
+    demixing: Literal["adaptive", "fixed"] = "adaptive"
+    demixing_samples: int = 10_000
+    clusters: int = pydantic.Field(0, ge=0)
+    fit_samples: int = 1000
+    weight_power: float = 6.0
+    seed: int = 1
+
+
+UNREAD = {"model", "ind", "neurons_at_once", "device", "seqlets", "modisco"}  # that decide nothing in a report
 
 
 @dataclass(frozen=True)
@@ -42,6 +75,7 @@ class Work:
         given: the settings of each stage as they stand in the files, for the page of the model.
         checkpoint: the network.
         root: folder of the stages.
+        overrides: of the config of each stage, as they were typed.
     """
 
     model: ModelSettings | OwnModelSettings
@@ -52,16 +86,29 @@ class Work:
     checkpoint: Checkpoint
     named: str = ""
     root: Path = ROOT
+    overrides: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def command_file(self, stage: str) -> tuple[Path, tuple[str, ...]]:
+        """Return the config that commands of a stage take, and what stands after it.
+
+        Without a config of the stage that of another model, with this model.
+        """
+        own = ROOT / self.configs[stage]
+        others = sorted((ROOT / "configs" / stage).glob("*.yaml"))
+        if own.is_file() or not others:
+            return own, self.overrides.get(stage, ())
+        return max(others, key=lambda path: self.name.startswith(path.stem)), (f"model={self.named or self.name}",)
 
     def command_config(self, stage: str) -> str:
-        """Return the config of a stage as its commands take it; without one that of another model, with this model."""
-        if (ROOT / self.configs[stage]).is_file():
-            return shlex.quote(self.configs[stage])
-        others = sorted((ROOT / "configs" / stage).glob("*.yaml"))
-        if not others:
-            return shlex.quote(self.configs[stage])
-        nearest = max(others, key=lambda path: self.name.startswith(path.stem))
-        return f"{shlex.quote(shown(nearest))} {shlex.quote(f'model={self.named or self.name}')}"
+        """Return the config of a stage as its commands take it."""
+        file, more = self.command_file(stage)
+        return " ".join(map(shlex.quote, [shown(file), *more]))
+
+    @property
+    def some_neurons(self) -> bool:
+        """Whether the config that commands of motif_discovery take chooses neurons (``ind``)."""
+        file, more = self.command_file("interpreting")
+        return file.is_file() and bool(read_config(file, more).get("ind"))
 
     @property
     def name(self) -> str:
@@ -81,6 +128,22 @@ class Work:
     def channels_of(self, layer: int) -> int:
         """Return the neurons of a layer."""
         return self.checkpoint.model.channels_of(layer)
+
+    def discovery_of(self, layer: int) -> dict[str, str | int | float]:
+        """Return the settings of a layer as a file of motifs has them (``utils.neuron_motif.MADE_WITH``)."""
+        model, settings = self.checkpoint.model, self.discovery
+        field, sampler = model.receptive_field(layer), settings.sampler
+        if sampler == "auto" and field <= settings.exhaustive_limit:
+            sampler = "exhaustive"
+        elif sampler == "auto":
+            sampler = "boltzmann" if isinstance(model, Predictor) and layer in (2, 3) else "gradient"
+        clusters = clusters_of_splits(model, layer, settings.clusters)
+        same = {"population", "generations", "patience", "demixing", "demixing_samples", "fit_samples", "weight_power"}
+        return settings.model_dump(include=same | {"seed"}) | {
+            "sampler": sampler,
+            "quota": bin_quota(field, settings.bin_limit),
+            "clusters": ", ".join(map(str, clusters)),
+        }
 
     def path(self, name: str | Path) -> Path:
         """Return the path of a file or folder that a config names."""
@@ -175,20 +238,22 @@ def _read_clusters(path: Path) -> dict[str, str]:
         raise InputError(f"{shown(path)}: no columns 'motif' and 'cluster_name'; make it again") from None
 
 
-def open_work(config: str | Path, root: Path = ROOT) -> Work:
+def open_work(config: str | Path, root: Path = ROOT, overrides: Sequence[str] = ()) -> Work:
     """Open the model of a config, which may be any of its configs.
 
     A config of configs/models names the model itself; one of configs/interpreting or configs/interaction names it under
     ``model`` and has the settings of its stage. The settings of a stage whose config was not given are those of
     configs/STAGE/MODEL.yaml, where there is none those of a STAGE.yaml beside the given one that names the same model,
-    and else the defaults.
+    and else the defaults. ``overrides`` (``key=value``) are of the config of a stage.
 
     Raises:
-        InputError: no such config, it names no model, or the checkpoint cannot be read.
+        InputError: no such config, it names no model, a setting cannot be, or the checkpoint cannot be read.
     """
     path = find_config(config)
-    content = read_yaml(path)
+    content = read_config(path, overrides)
     if "checkpoint" in content:
+        if overrides:
+            raise InputError(f"{overrides[0]!r}: {shown(path)} is no config of a stage; give one to use key=value")
         model, stage = load_model_settings(path), ""
     elif "model" in content:
         model = load_model_settings(str(content["model"]))
@@ -204,18 +269,15 @@ def open_work(config: str | Path, root: Path = ROOT) -> Work:
             beside = path.with_name(f"{one}.yaml")
             if not file.is_file() and beside.is_file() and read_yaml(beside).get("model") == content["model"]:
                 files[one] = beside
-    given = {one: read_yaml(file) if file.is_file() else {} for one, file in files.items()}
-    named = {"model": model.name}
-    interaction = InteractionSettings(**named)
-    if given["interaction"]:
-        interaction = load_settings(InteractionSettings, files["interaction"])
-    try:
-        discovery = DiscoverySettings.model_validate(given["interpreting"])
-    except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{shown(files['interpreting'])}: key '{key}': {problem['msg'].lower()}") from None
+    typed = {one: tuple(overrides) if one == stage else () for one in STAGES}
+    given = {one: read_config(file, typed[one]) if file.is_file() else {} for one, file in files.items()}
+    schemas = {"interpreting": DiscoverySettings, "interaction": InteractionSettings}
+    chosen = {
+        one: load_settings(schema, files[one], typed[one]) if given[one] else schema(model=model.name)
+        for one, schema in schemas.items()
+    }
     configs = {one: shown(file) for one, file in files.items()}
     own = path.stem if path.parent == ROOT / "configs" / "models" else shown(path)
     named = str(content.get("model", own))
-    return Work(model, discovery, interaction, configs, given, load_checkpoint(model), named, root)
+    settings = chosen["interpreting"], chosen["interaction"]
+    return Work(model, *settings, configs, given, load_checkpoint(model), named, root, typed)

@@ -12,7 +12,7 @@ from report.cache import write_changed
 from report.help import HELP, labels, sentences
 from report.neurons import ONE_PATTERN
 from utils.page import SCRIPTS, alphabet_of, number, probability
-from utils.runtime import fingerprint
+from utils.runtime import InputError, fingerprint, shown, write_text
 
 HERE = Path(__file__).resolve().parent
 TEMPLATES, STATIC = HERE / "templates", HERE / "static"
@@ -21,7 +21,7 @@ MENU = (
     ("index", "Model"), ("neurons", "Neurons"), ("motifs", "Motifs"), ("interactions", "Interactions"),
     ("files", "Take along"), ("help", "Help"),
 )  # fmt: skip
-FOLDERS = {"neurons": ".html", "pairs": ".html", "tables": ".csv", "motifs": ".meme", "fragments": ".bed"}
+LIST = ".combmotif-report"  # names the files of a report, a line each; its folder is a report's
 UNTESTED = {"never fires": "no message makes it fire", "too few": "too few messages for a test",
             "no variation": "the predictions do not vary"}  # fmt: skip
 HEAD = 1000  # characters of a page in which its key stands
@@ -117,7 +117,7 @@ class Site:
         self.spelling = alphabet_of(alphabet)
         self.folder, self.model, self.overwrite = folder, model, overwrite
         self.pages: set[Path] = set()
-        self.files: set[Path] = set()  # to take along
+        self.files: set[Path] = set()  # all others: to take along, scripts and style
         self.written = 0
 
     @cached_property
@@ -164,11 +164,47 @@ class Site:
     def assets(self) -> None:
         """Write scripts and style."""
         for path in ASSETS:
+            self.files.add(self.folder / "assets" / path.name)
             write_changed(self.folder / "assets" / path.name, path.read_text(encoding="utf-8"))
 
-    def remove_others(self) -> None:
-        """Remove pages and files of earlier builds that are no part of the site any more."""
-        for folder, ending in FOLDERS.items():
-            for path in (self.folder / folder).glob(f"*{ending}"):
-                if path not in self.pages | self.files:
-                    path.unlink()
+    def begin(self) -> None:
+        """Mark the folder as a report's, so that a build that was stopped can be begun again."""
+        if not (self.folder / LIST).is_file():
+            write_text(self.folder / LIST, "")
+
+    def finish(self) -> None:
+        """Remove what an earlier build has written and this one has not, and keep the list of what this one has."""
+        files = self.pages | self.files
+        for path in listed(self.folder):
+            if path not in files and path.resolve().is_relative_to(self.folder.resolve()):
+                path.unlink()
+        names = sorted(path.relative_to(self.folder).as_posix() for path in files)
+        write_changed(self.folder / LIST, "".join(f"{name}\n" for name in names))
+
+
+def listed(folder: Path) -> list[Path]:
+    """Return the files that a report has written into its folder and that are there."""
+    names = (folder / LIST).read_text(encoding="utf-8", errors="replace").splitlines()
+    return [path for path in (folder / name for name in names) if path.is_file()]
+
+
+def is_report(folder: Path) -> bool:
+    """Return whether a folder is that of a report; one without a list of its files is of an earlier version."""
+    if (folder / LIST).is_file():
+        return True
+    try:
+        return "<footer>CombMotif report of " in (folder / "index.html").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def require_folder(folder: Path) -> None:
+    """Check that a site may be written into a folder: it is not there, is empty, or is a report's.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{shown(folder)}: is a file; give another folder as --output")
+    if folder.is_dir() and any(folder.iterdir()) and not is_report(folder):
+        raise InputError(f"{shown(folder)}: not empty and no report; give a new folder as --output")

@@ -81,6 +81,8 @@ TABLES: dict[str, dict[str, str]] = {
         "n_inactive": "Messages that do not.",
         "checkpoint": "SHA-256 of the weights.",
         "dataset": "SHA-256 of the data set.",
+        "q_threshold": "q-value up to which a contribution is called.",
+        "smallest_effect": "Effect from which on a contribution is called.",
     },
     "thresholds": {
         "neuron": _TASK,
@@ -124,5 +126,10 @@ TABLES: dict[str, dict[str, str]] = {
         "note": "What was missing for a test; or that the pair acts together only.",
         "checkpoint": "SHA-256 of the weights.",
         "dataset": "SHA-256 of the data set.",
+        "fragment_threshold": "Share of the neuron's maximum above which a window is a fragment.",
+        "n_draws": "Scrambles of a motif.",
+        "seed": "Of the scrambles and the choice of messages.",
+        "q_threshold": "q-value below which an effect is significant.",
+        "smallest_eps": "Epistasis called, as share of the geometric mean of the single effects.",
     },
 }

@@ -20,7 +20,7 @@ PAIR_COLUMNS = (
 TASK = r"conv\d+_neuron\d+"
 NUMBERS = re.compile(  # columns of all tables that are drawn or counted
     r"(.*_)?(effect_(size|low|high)|q_value|threshold|n_activating|measured|predicted|eps(_low|_high)?|q_eps)"
-    r"|original|scr_(a|b|ab)|n|(q_)?[ab]_alone|joint|control_eps|q_above_control|spacing(_low|_high)?|a_first"
+    r"|smallest_(effect|eps)|n_draws|seed|original|scr_(a|b|ab)|n|(q_)?[ab]_alone|joint|control_eps|q_above_control|spacing(_low|_high)?|a_first"
 )
 SCRAMBLED = ["original", "scr_a", "scr_b", "scr_ab"]
 
@@ -90,6 +90,21 @@ def read_contributions(work: Work) -> tuple[dict[str, dict], str]:
     if any(row["checkpoint"] != work.checkpoint.sha256 or row["dataset"] != work.dataset_sha256 for row in rows):
         return {}, f"{shown(path)}: of another checkpoint or data set; run motif_contribution.contribution again"
     return {row["task"]: row for row in rows}, ""
+
+
+def contribution_settings(work: Work, contributions: dict[str, dict]) -> dict[str, float]:
+    """Return what decided the contributions: what their table says, and of what it does not the config's."""
+    row = next(iter(contributions.values()), {})
+    return {
+        key: getattr(work.interaction, key) if row.get(key) is None else row[key]
+        for key in ("threshold", "q_threshold", "smallest_effect")
+    }
+
+
+def pair_settings(work: Work, pair: dict) -> dict[str, float]:
+    """Return what decided a pair: what the table says, and of what it does not the config's."""
+    keys = ("fragment_threshold", "n_draws", "seed", "q_threshold", "smallest_eps")
+    return {key: getattr(work.interaction, key) if pair.get(key) is None else pair[key] for key in keys}
 
 
 def read_thresholds(work: Work) -> dict[str, list[dict]]:

@@ -74,8 +74,11 @@ class Case:
         ids = [f"{name}{row} {HOSTILE}" for row in range(n)]
         return Split(pack_tracks(tracks), self.random.normal(size=(n, 1)).astype(np.float32), length, ids, 6)
 
-    def motifs(self, layer: int, neuron: int, parts: int = 3, fires: bool = True) -> None:
-        """Write the parts of a neuron with the first words, and their matches; the first is named like a tag."""
+    def motifs(self, layer: int, neuron: int, parts: int = 3, fires: bool = True, **made: object) -> None:
+        """Write the parts of a neuron with the first words, and their matches; the first is named like a tag.
+
+        ``made`` are settings that the file says it was made with, beside its weights.
+        """
         field, name = self.model.receptive_field(layer), f"conv{layer}_neuron{neuron}"
         count, levels = parts if fires else 0, max(1, layer - 1, math.ceil(math.log(parts, 4)))
         pfm = self.random.integers(20, 30, (count, 4, field)).astype(np.float64)
@@ -84,18 +87,18 @@ class Case:
             for start in range(min(1 + number % 24, field - len(word)), field - len(word) + 1, 24):
                 pfm[number, :, start : start + len(word)] = 1.0
                 pfm[number, word, np.arange(start, start + len(word))] = 97.0
-        made, rows = [], []
+        found, rows = [], []
         if count:
             best = torch.from_numpy(consensus(to_ppm(pfm)))
             activation = self.network.activation(best, layer, torch.full((count,), neuron - 1)).tolist()
             for number, own in enumerate(activation):
                 branch = "-".join(str(number // 4**level % 4) for level in range(levels))
-                made.append(Part(branch, pfm[number], 100 + number, abs(own) + 0.1 * number, own))
+                found.append(Part(branch, pfm[number], 100 + number, abs(own) + 0.1 * number, own))
         sample = Sample(np.zeros((0, field)), np.linspace(0.1, 2, 200).astype(np.float32) if fires else np.zeros(0),
                         2.0 if fires else 0.0)  # fmt: skip
         folder = self.root / "motif_discovery"
         path = folder / "motifs" / "demo" / f"{name}.h5"
-        write_motifs(path, name, made, sample, field, "key")
+        write_motifs(path, name, found, sample, field, "key", made_with={"checkpoint_sha256": self.weights} | made)
         for motif in [
             line.split()[1] for line in path.with_suffix(".meme").read_text().splitlines() if line[:5] == "MOTIF"
         ]:

@@ -13,6 +13,7 @@ import yaml
 
 from motif_discovery import cluster, discover, files, match, report, sample, settings
 from tests.toy import pair_model, seeded_model, word_model
+from utils import neuron_motif, tomtom
 from utils.checkpoint import save_checkpoint
 from utils.runtime import ROOT, InputError
 
@@ -62,6 +63,27 @@ def test_a_word_goes_all_the_way_to_its_page(workplace):
     index = discovery.report_path().read_text()
     assert "conv1_neuron1.html" in index
     assert "conv1_neuron2.html" in index
+
+
+def test_a_motif_file_says_what_it_was_made_with(workplace):
+    """For reports, also of a neuron without parts; the keys, which decide what is made anew, are what they were."""
+    path = workplace(word_model(["UGUAU", "GGACC"]), seed=7, demixing="fixed", weight_power=0)
+    discovery = opened(path, 1, clusters=8)
+    sample.run(discovery, [1], quiet=True)
+    cluster.run(discovery, [1], quiet=True)
+    match.run(discovery, [1], quiet=True)
+    made = {"checkpoint_sha256": discovery.checkpoint.sha256, "sampler": "genetic", "quota": 200, "seed": 7,
+            "demixing": "fixed", "clusters": "8", "fit_samples": 1000, "weight_power": 0.0, **FAST}  # fmt: skip
+    assert neuron_motif.made_with(discovery.motif_path(1)) == made
+    assert set(made) | {"demixing_samples"} == set(neuron_motif.MADE_WITH)
+    assert tomtom.listed_up_to(discovery.match_path(1)) == 0.01
+    path = discovery.motif_path(1)
+    network, other = discovery.network, "motif of other weights: run motif_discovery again"
+    assert neuron_motif.neuron_motif(path, network, 1, 1, "other").note == other
+    assert neuron_motif.neuron_motif(path, network, 1, 1, discovery.checkpoint.sha256).note != other
+    files.write_motifs(path, "x", [], files.Sample(np.zeros((0, 5)), np.zeros(0), 0.0), 5, "key")
+    assert neuron_motif.made_with(path) == {}
+    assert neuron_motif.neuron_motif(path, network, 1, 1, "other").note == "motif_discovery found no motif"
 
 
 def test_a_pair_matches_its_own_words_in_the_database(workplace, tmp_path):

@@ -128,7 +128,9 @@ def read(work):
 def test_a_run_writes_what_it_says(finished):
     work, firing = finished
     table = read(work)
-    assert list(table.columns) == [*COLUMNS, "checkpoint", "dataset"]
+    assert list(table.columns) == [*COLUMNS, "checkpoint", "dataset", *interaction.SETTINGS]
+    told = work.settings.model_dump(include=set(interaction.SETTINGS))
+    assert table[list(told)].drop_duplicates().to_dict("records") == [told]
     assert table[["checkpoint", "dataset"]].drop_duplicates().to_numpy().tolist() == [
         [work.checkpoint.sha256, work.dataset_sha256]
     ]

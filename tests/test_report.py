@@ -1,9 +1,11 @@
 """The report: what it shows of the results that exist, and what it says of those that do not."""
 
+import io
 import itertools
 import re
 import shutil
 import subprocess
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from motif_discovery import settings
 from report.build import main, run
 from report.cards import demixing_tree
 from report.charts import CLASS_COLOURS, icicle, ticks
@@ -21,10 +24,11 @@ from report.motifs import agreement
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.overview import commands
 from report.pair_charts import BOX_COLOURS, box
-from report.settings import open_work
-from report.site import data, size
+from report.settings import UNREAD, DiscoverySettings, open_work
+from report.site import LIST, data, size
 from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
+from utils.config import load_settings
 from utils.motif import information, read_meme
 from utils.runtime import ROOT, InputError
 from utils.sequence import encode, iupac_ppm
@@ -317,8 +321,9 @@ def test_only_what_changed_is_written_again(tmp_path):
     assert times().keys() == written.keys()
     written = times()
     case.motifs(2, 1, parts=2)
-    for left in ("pairs/conv9_pair1.html", "motifs/conv2_neuron1.meme"):
+    for left in ("pairs/conv9_pair1.html", "motifs/conv9_best.meme"):
         (site / left).write_text("of an earlier build")
+    (site / LIST).write_text((site / LIST).read_text() + "pairs/conv9_pair1.html\nmotifs/conv9_best.meme\n")
     build(case)
     again = times()
     assert again.keys() == written.keys()
@@ -329,6 +334,56 @@ def test_only_what_changed_is_written_again(tmp_path):
         name for name in changed if name.startswith(("pairs/", "fragments/", "assets/", "interactions", "help"))
     ]
     assert not {"neurons/conv2_neuron3.html", "neurons/conv2_neuron4.html", "tables/interactions.csv"} & changed
+
+
+def test_what_the_report_has_not_written_stays(tmp_path, monkeypatch, one_line):
+    """No build removes, packs or counts a person's file, and none begins among files of somebody else."""
+    case = complete_case(tmp_path)
+    outside = tmp_path / "clinical.csv"
+    paper = tmp_path / "my paper"
+    own = [paper / name for name in ("index.html", "tables/clinical.csv", "motifs/curated.meme")]
+    for path in (outside, *own):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine", encoding="utf-8")
+    monkeypatch.chdir(paper)
+    for output in (".", "..", str(paper), "../my paper"):
+        with pytest.raises(InputError, match="not empty and no report; give a new folder as --output") as raised:
+            run(str(case.config), output, root=tmp_path)
+        one_line(raised)
+    assert {path.name for path in paper.rglob("*")} == {
+        "index.html",
+        "tables",
+        "clinical.csv",
+        "motifs",
+        "curated.meme",
+    }
+    site = build(case)
+    for path in own[1:]:
+        shutil.copytree(path.parent, site / path.parent.name, dirs_exist_ok=True)
+    (site / LIST).write_text((site / LIST).read_text() + f"../clinical.csv\n{outside}\npairs/gone.html\n")
+    (site / "pairs/gone.html").write_text("of an earlier build")
+    build(case, packed=True)
+    assert all((site / path.relative_to(paper)).read_text(encoding="utf-8") == "mine" for path in own[1:])
+    assert outside.read_text(encoding="utf-8") == "mine"
+    assert not (site / "pairs/gone.html").exists()
+    with zipfile.ZipFile(tmp_path / "site.zip") as file:
+        names = {name.removeprefix("site/") for name in file.namelist()}
+    assert {"index.html", "neurons/conv2_neuron1.html", "assets/report.js", "tables/neurons.csv"} < names
+    assert not names & {"tables/clinical.csv", "motifs/curated.meme", LIST}
+    (tmp_path / "site.zip").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="no packed report"):
+        build(case, packed=True)
+
+
+def test_a_report_of_an_earlier_version_or_a_stopped_build_is_gone_on_with(tmp_path):
+    case = Case(tmp_path)
+    site = build(case)
+    (site / LIST).unlink()
+    assert LIST in {path.name for path in build(case).iterdir()}
+    for path in site.rglob("*.html"):
+        path.unlink()
+    (site / LIST).write_text("", encoding="utf-8")
+    assert (build(case) / "index.html").is_file()
 
 
 def test_a_new_stage_changes_its_own_pages(tmp_path):
@@ -389,6 +444,39 @@ def test_commands_of_a_model_without_configs_borrow_one(tmp_path):
     assert open_work(stages["interpreting"]).configs["interaction"] == "configs/interaction/demo.yaml"
 
 
+def test_the_command_of_what_is_missing_computes_it(tmp_path):
+    """A config may choose neurons (``ind``); what is missing are others."""
+    case = Case(tmp_path)
+    assert commands(open_work(case.config), 2)["motifs"].endswith(f" 2 2 {case.config}")
+    case.config.write_text(case.config.read_text(encoding="utf-8") + "ind: 0-2\n", encoding="utf-8")
+    assert commands(open_work(case.config), 2)["motifs"].endswith(f" 2 2 {case.config} --neurons 1-4")
+
+
+def test_what_is_typed_after_a_config_wins_over_it(tmp_path, one_line):
+    """The report is of the model and settings that its stages were run with."""
+    case = Case(tmp_path)
+    described = (tmp_path / "model.yaml").read_text(encoding="utf-8").replace("name: demo", "name: other")
+    (tmp_path / "other.yaml").write_text(described, encoding="utf-8")
+    typed = f"model={tmp_path / 'other.yaml'}", "seed=5", "clusters=3"
+    work = open_work(case.config, overrides=typed)
+    assert (work.name, work.discovery.seed, work.given["interpreting"]["clusters"]) == ("other", 5, 3)
+    assert commands(work, 2)["motifs"].endswith(" ".join([" 2 2", str(case.config), *typed]))
+    assert commands(work, 2)["scan"].endswith(f" {typed[0]}")
+    page = run(str(case.config), str(tmp_path / "site"), root=tmp_path, overrides=typed)
+    assert "<h1>other " in page.read_text(encoding="utf-8")
+    near = "unknown key 'sampelr'; the nearest known one is 'sampler'"
+    for wrong, said in (("sampelr=x", near), ("seed", "key=value"), ("seed=x", "key 'seed'")):
+        with pytest.raises(InputError, match=said) as raised:
+            open_work(case.config, overrides=[wrong])
+        one_line(raised)
+    with pytest.raises(InputError, match="is no config of a stage") as raised:
+        open_work(tmp_path / "model.yaml", overrides=typed)
+    one_line(raised)
+    assert DiscoverySettings.model_fields.keys() == settings.DiscoverySettings.model_fields.keys()
+    known = settings.DiscoverySettings(model="m").model_dump(exclude=UNREAD)
+    assert DiscoverySettings(model="m").model_dump(exclude=UNREAD) == known
+
+
 def test_results_of_other_weights_are_said_and_not_shown(tmp_path):
     case = complete_case(tmp_path)
     with h5py.File(tmp_path / "motif_contribution/maxact_from_trainSet/demo/conv2.h5", "a") as file:
@@ -407,6 +495,117 @@ def test_results_of_other_weights_are_said_and_not_shown(tmp_path):
     neuron = Reader((site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
     assert "Motif of other weights" in neuron
     assert "Best fragments" not in neuron
+
+
+def test_dead_neurons_of_other_weights_are_not_called_dead(tmp_path):
+    """A file without parts has the hash of its weights; an older one is as the files that were made with it."""
+    case = complete_case(tmp_path)
+    one, dead = (tmp_path / f"motif_discovery/motifs/demo/conv2_neuron{neuron}.h5" for neuron in (1, 4))
+
+    def shown():
+        return Reader((build(case) / "neurons/conv2_neuron4.html").read_text(encoding="utf-8")).text
+
+    assert "Never fires" in shown()
+    with h5py.File(dead, "a") as file:
+        file.attrs["checkpoint_sha256"] = "other"
+    text = shown()
+    assert "Motif of other weights" in text
+    assert "Never fires" not in text
+    with h5py.File(dead, "a") as file:
+        del file.attrs["checkpoint_sha256"]
+    assert "Never fires" in shown()
+    with h5py.File(one, "a") as file:
+        file["consensus_activation"][:] = 99.0
+    assert "Motif of other weights" in shown()
+    with h5py.File(dead, "a") as file:
+        file.attrs["settings"] = "another"
+    assert "Never fires" in shown()
+
+
+def methods_of(site):
+    text = (site / "files.html").read_text(encoding="utf-8")
+    return " ".join(Reader(text[text.index('<div id="methods">') :]).text.split())
+
+
+def test_the_settings_told_are_those_of_the_results(tmp_path):
+    """The config may have others by now: that is said, with the command that computes anew."""
+    case = Case(tmp_path)
+    genetic = {"sampler": "genetic", "seed": 7, "quota": 100, "demixing": "fixed", "clusters": "4", "weight_power": 0.0}
+    for neuron in (1, 2):
+        case.motifs(2, neuron, **genetic)
+    site = build(case)
+    text = methods_of(site)
+    for said in ("at most 100 sequences a bin; seed 7", "Sequences were found by a genetic algorithm", "in every layer",
+                 "(k = 4; sequences weighted by activation to the power 0)",
+                 f"2 of the neurons are of other settings than {case.config} has"):  # fmt: skip
+        assert said in text, said
+    differs = (
+        "sampler genetic, not exhaustive; quota 100, not 200; seed 7, not 1; demixing fixed, not adaptive; "
+        "weight_power 0, not 6"
+    )
+    for page in ("index.html", "neurons/conv2_neuron1.html"):
+        shown = Reader((site / page).read_text(encoding="utf-8")).text
+        assert differs in shown, page
+        assert "bash motif_discovery/single_thread_script/main.sh 2 2 " in shown
+    assert "quota 100" in (site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")
+    case.motifs(2, 1)  # an older file, which does not say: as the config has it
+    case.motifs(1, 1, **genetic | {"sampler": "exhaustive", "demixing": HOSTILE})
+    text = methods_of(build(case))
+    assert "genetic algorithm in 1 neuron of conv2" in text
+    assert "seed 7 in conv1, 1 neuron of conv2; seed 1 in 1 neuron of conv2" in text
+    assert "of at most 10,000 sequences of a neuron" in text
+    case.config.write_text(f"model: {tmp_path / 'model.yaml'}\nsampler: often\n", encoding="utf-8")
+    with pytest.raises(InputError, match="key 'sampler'"):
+        build(case)
+
+
+@pytest.mark.parametrize("name", ["hl_predictor", "mrl_predictor", "hl_predictor_mpra"])
+def test_the_settings_of_a_layer_are_those_that_it_is_made_with(name):
+    """What a report compares with is what motif_discovery would write."""
+    path = f"configs/interpreting/{name}.yaml"
+    work, chosen = open_work(path), load_settings(settings.DiscoverySettings, path)
+    for layer in work.layers:
+        made = settings.open_discovery(chosen, layer).made_with
+        assert made.pop("checkpoint_sha256") == work.checkpoint.sha256
+        assert made.items() <= work.discovery_of(layer).items()
+
+
+def test_the_page_says_how_many_sequences_the_parts_hold(tmp_path):
+    """Adaptive demixing reads a part of the sample, and small branches are dropped."""
+    case = Case(tmp_path)
+    case.motifs(2, 1, parts=1)  # of 100 of 200 sequences
+    text = Reader((build(case) / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
+    assert "1, of 100 of the 200 sampled sequences" in text
+
+
+def test_the_thresholds_told_are_those_of_the_tables(tmp_path):
+    case = complete_case(tmp_path)
+    folder = tmp_path / "motif_contribution/results"
+    for path, chosen in (
+        (folder / "demo_neuron_contribution.csv", {"threshold": 0.5, "q_threshold": 0.2, "smallest_effect": 0.4}),
+        (tmp_path / STATS, {"n_draws": 5, "seed": 3, "q_threshold": 0.2, "smallest_eps": 0.1}),
+    ):
+        text = path.read_text(encoding="utf-8").rpartition("# settings")[0] or path.read_text(encoding="utf-8")
+        pd.read_csv(io.StringIO(text)).assign(**chosen).to_csv(path, index=False)
+    tsv = tmp_path / "motif_discovery/tomtom_match_results/demo/conv2/conv2_neuron1.tsv"
+    tsv.write_text(
+        tsv.read_text(encoding="utf-8").replace("# motifs", "# q_threshold: 0.6\n# motifs"), encoding="utf-8"
+    )
+    located = tmp_path / "motif_interaction/fragment_location/demo/conv2_neuron1_fragment_location.yaml"
+    note = "# best window above 0.8 x 1.5 of each message"
+    located.write_text(located.read_text(encoding="utf-8").replace("# note", note), encoding="utf-8")
+    site = build(case)
+    assert "2 fragments above 0.8 of the maximum" in (site / "files.html").read_text(encoding="utf-8")
+    text = methods_of(site)
+    for said in ("windows exceeds 0.5 of", "(q ≤ 0.2, effects of 0.4 standard deviations or more)",
+                 "(5 draws, seed 3)", "(q ≤ 0.2, at least 0.1 of", "[4] q ≤ 0.01 or 0.6:"):  # fmt: skip
+        assert said in text, said
+    index = Reader((site / "index.html").read_text(encoding="utf-8")).text
+    assert "threshold 0.5, not 0.7; q_threshold 0.2, not 0.05; smallest_effect 0.4, not 0.2" in index
+    assert "n_draws 5, not 20; seed 3, not 1; q_threshold 0.2, not 0.05; smallest_eps 0.1, not 0.3" in index
+    neuron = Reader((site / "neurons/conv2_neuron1.html").read_text(encoding="utf-8")).text
+    assert "a window above 0.5 of the neuron's maximum" in neuron
+    assert "M2" in set(pd.read_csv(site / "tables/matches.csv").query("neuron == 'conv2_neuron1'")["motif"])
 
 
 def test_matches_of_motifs_of_other_settings_are_said_and_not_shown(tmp_path):

@@ -107,6 +107,23 @@ def test_seqlets_and_their_statistics_as_they_are_typed(copy):
     assert "error: motif_discovery/tf_modisco/tomtom_match_results/hl_predictor: no results" in done.stderr
 
 
+def test_the_main_job_builds_the_report_of_what_it_has_run(tmp_path):
+    """Settings go to both, options of the one not to the other."""
+    for name, line in (("utils/environment", 'ROOT="$(dirname "${BASH_SOURCE[0]}")/.."; environment() { :; }'),
+                       ("motif_discovery/single_thread_script/main", 'printf "ran"; printf " <%s>" "$@"; echo'),
+                       ("report/build", 'printf "built"; printf " <%s>" "$@"; echo')):  # fmt: skip
+        path = tmp_path / f"{name}.sh"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{line}\n", encoding="utf-8")
+    shutil.copy(ROOT / "main.sh", tmp_path)
+    done = run(tmp_path, "main.sh", "2", "3", "a b.yaml", "model=mine", "--neurons", "1-4", "seed=2 ", "--overwrite")
+    assert done.stdout.splitlines() == [
+        "ran <2> <3> <a b.yaml> <model=mine> <--neurons> <1-4> <seed=2 > <--overwrite>",
+        "built <a b.yaml> <model=mine> <seed=2 >",
+    ]
+    assert run(tmp_path, "main.sh", "2", "3", "c.yaml").stdout.splitlines()[1] == "built <c.yaml>"
+
+
 @pytest.mark.parametrize(
     ("wrapper", "arguments"),
     [

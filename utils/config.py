@@ -163,8 +163,12 @@ def _expanded(node: object, known: dict[int, float]) -> float:
     return known[id(node)]
 
 
-def _read_config(path: Path, overrides: Sequence[str]) -> dict:
-    """Return the content of a YAML config with ``key=value`` overrides applied."""
+def read_config(path: Path, overrides: Sequence[str]) -> dict:
+    """Return the content of a YAML config with ``key=value`` overrides applied, not checked against a schema.
+
+    Raises:
+        InputError: not a config, or an override is not of this form.
+    """
     content = read_yaml(path)
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -190,7 +194,7 @@ def load_settings(schema: type[S], path: str | Path, overrides: Sequence[str] = 
         InputError: naming the key, what is wrong with it, and for an unknown key the nearest known one.
     """
     path = find_config(path)
-    content = _read_config(path, overrides)
+    content = read_config(path, overrides)
     return validated(schema, content, shown(path), {override.partition("=")[0] for override in overrides})
 
 
@@ -219,7 +223,7 @@ def load_variant(schemas: Mapping[str, type[S]], key: str, path: str | Path, ove
         InputError: as ``load_settings``, or the key is missing or names no variant.
     """
     path = find_config(path)
-    name = _read_config(path, overrides).get(key)
+    name = read_config(path, overrides).get(key)
     if not isinstance(name, str) or name not in schemas:
         raise InputError(f"{shown(path)}: key '{key}' is {reprlib.repr(name)}; expected one of {', '.join(schemas)}")
     return load_settings(schemas[name], path, overrides)

@@ -44,6 +44,20 @@ class Geometry(Protocol):
         """Return the layers that a layer reads, directly or through others, the lowest first."""
 
 
+SPLITS_OF_INPUT = 4  # parts of the sample of a conv1 neuron, which is split on its input
+
+
+def clusters_of_splits(geometry: Geometry, layer: int, chosen: int = 0) -> list[int]:
+    """Return the parts of the splits of a sample of a layer: one number, or those on the maps of conv1 and so on.
+
+    ``chosen`` is the config's number; 0 where the pools decide.
+    """
+    if chosen or not geometry.layers_below(layer):
+        return [chosen or SPLITS_OF_INPUT]
+    found = [clusters_above(geometry, lower, layer) for lower in range(1, layer)]
+    return found[:1] if len(set(found)) == 1 else found
+
+
 def clusters_above(geometry: Geometry, layer: int, upper: int) -> int:
     """Return into how many parts a sample of an upper layer is split on the map of a layer that it reads.
 

@@ -63,7 +63,7 @@ def read_arrays(
         shapes: of each array: numbers, or names of lengths, which must be the same wherever they stand.
         attributes: name and type of each; a number must be finite.
         texts: arrays of text.
-        optional: arrays that may be missing; they are None then.
+        optional: arrays and attributes that may be missing; they are None then.
         gaps: arrays that may hold NaN. Infinity is nowhere, minus infinity everywhere allowed.
 
     Raises:
@@ -90,6 +90,9 @@ def read_arrays(
                 lengths |= {one: other for one, other in zip(shape, stored.shape, strict=True) if isinstance(one, str)}
                 found[name] = stored.asstr()[:] if name in texts else _numbers(stored, name, name in gaps)
             for name, kind in (attributes or {}).items():
+                if name not in file.attrs and name in optional:
+                    found[name] = None
+                    continue
                 value = file.attrs[name]
                 found[name] = str(value) if kind is str else kind(value)
                 if kind is not str and not np.isfinite(found[name]):

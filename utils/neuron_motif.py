@@ -13,6 +13,11 @@ from utils.sample_bins import BINS
 
 PART_COLUMNS = ("path", "pfm", "size", "max_activation", "consensus_activation", "drawn_ratio", "copies")
 EVERYTHING = (*PART_COLUMNS, "sample_activation", "population", "maximum")
+MADE_WITH: dict[str, type] = {  # attributes that say what a file was made with; older files have none of them
+    "checkpoint_sha256": str, "sampler": str, "quota": int, "seed": int, "population": int, "generations": int,
+    "patience": int, "demixing": str, "demixing_samples": int, "clusters": str, "fit_samples": int,
+    "weight_power": float,
+}  # fmt: skip
 SAME = 1e-3  # share of the activation by which a stored one may differ from that of the network now
 
 
@@ -57,18 +62,32 @@ def read_parts(path: Path, wanted: tuple[str, ...] = EVERYTHING) -> dict:
     return found
 
 
-def neuron_motifs(path: Path, network: WindowNetwork, layer: int, neuron: int) -> list[NeuronMotif]:
+def made_with(path: Path) -> dict[str, str | int | float]:
+    """Return the weights and settings that a file of motifs says it was made with.
+
+    Raises:
+        Damaged: not such a file.
+    """
+    found = read_arrays(path, {}, MADE_WITH, optional=tuple(MADE_WITH))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def neuron_motifs(path: Path, network: WindowNetwork, layer: int, neuron: int, weights: str = "") -> list[NeuronMotif]:
     """Return all segments of a neuron (counted from 1), or a single note that says why there is none.
 
     The part whose consensus has the highest activation comes first, and of its segments the most informative. The
-    stored activation of the best consensus must be the network's: motifs of other weights are refused.
+    stored activation of the best consensus must be the network's: motifs of other weights are refused. So are, where
+    the file has the SHA-256 of its weights, those of others than ``weights``, which a file without parts tells by that.
     """
     if not path.is_file():
         return [NeuronMotif(note="no motif yet: run motif_discovery")]
     try:
         found = read_parts(path, ("path", "pfm", "max_activation", "consensus_activation"))
+        stored = made_with(path).get("checkpoint_sha256", weights)
     except Damaged:
         return [NeuronMotif(note="damaged motif file: run motif_discovery again")]
+    if weights and stored != weights:
+        return [NeuronMotif(note="motif of other weights: run motif_discovery again")]
     pfm, activation = found["pfm"].astype(np.float64), found["consensus_activation"]
     highest, paths = found["max_activation"], found["path"]
     if not len(pfm):
@@ -91,10 +110,10 @@ def neuron_motifs(path: Path, network: WindowNetwork, layer: int, neuron: int) -
     return motifs or [NeuronMotif(note="no informative segment")]
 
 
-def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int) -> NeuronMotif:
+def neuron_motif(path: Path, network: WindowNetwork, layer: int, neuron: int, weights: str = "") -> NeuronMotif:
     """Return the strongest motif of a neuron (counted from 1), or a note that says why there is none.
 
     Of all parts that have an informative segment the one whose consensus has the highest activation, and of its
-    segments the one with the most information.
+    segments the one with the most information. ``weights`` as for ``neuron_motifs``.
     """
-    return neuron_motifs(path, network, layer, neuron)[0]
+    return neuron_motifs(path, network, layer, neuron, weights)[0]

@@ -17,6 +17,7 @@ from utils.sequence import decode
 
 logger = logging.getLogger(__name__)
 MOTIFS = "# motifs: "  # begins the line of a table with the key of the motifs that were matched
+THRESHOLD = "# q_threshold: "  # begins the line with the q-value up to which all matches are listed
 FEW = 25  # motifs of a database, below which its p-values depend on which they are (memelite says so)
 
 COLUMNS = [
@@ -144,9 +145,23 @@ def are_of(path: Path, motifs: str) -> bool:
 
     Segments of other motifs may have the same names.
     """
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    own = next((line.removeprefix(MOTIFS) for line in reversed(lines) if line.startswith(MOTIFS)), "")
+    own = _said(path, MOTIFS)
     return not (motifs and own) or own == motifs
+
+
+def listed_up_to(path: Path) -> float | None:
+    """Return the q-value up to which a table lists all matches; None where it does not say, as older ones."""
+    try:
+        threshold = float(_said(path, THRESHOLD))
+    except ValueError:
+        return None
+    return threshold if 0 < threshold <= 1 else None
+
+
+def _said(path: Path, begin: str) -> str:
+    """Return what a comment of a table says; empty without it."""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.removeprefix(begin) for line in reversed(lines) if line.startswith(begin)), "")
 
 
 def read_matches(path: Path, needed: Sequence[str] = COLUMNS) -> pd.DataFrame:

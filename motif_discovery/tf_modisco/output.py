@@ -186,7 +186,8 @@ def run(settings: DiscoverySettings, overwrite: bool) -> None:
     for target in waiting:
         field, name = discovery.receptive_field, discovery.name(target)
         parts, found = output_parts(model, work.messages, rows, target - 1, settings.modisco, field, name, quiet=False)
-        write_motifs(discovery.motif_path(target), name, parts, found, field, discovery.motif_key, discovery.alphabet)
+        last = discovery.motif_key, discovery.alphabet, discovery.made_with
+        write_motifs(discovery.motif_path(target), name, parts, found, field, *last)
     match.run(discovery, targets, overwrite)
     report.run(discovery, targets, overwrite)
     logger.info("open %s", shown(discovery.report_path()))

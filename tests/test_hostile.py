@@ -72,7 +72,7 @@ def test_a_name_is_data_in_every_table(tmp_path):
     rows = [[f"q{n}", name, 0, 1e-5, 1e-4, 1e-3, 4, "ACGU", "ACGU", "+"] for n, name in enumerate(names)]
     write_matches(tmp_path / "a.tsv", pd.DataFrame(rows, columns=COLUMNS), "key")
     assert read_matches(tmp_path / "a.tsv")["Target_ID"].tolist() == names
-    assert list(read_match_names(tmp_path / "a.tsv", 0.01).values()) == names
+    assert read_match_names(tmp_path / "a.tsv", 0.01) == {f"q{n}": name for n, name in enumerate(names)}
     write_table(tmp_path / "a.csv", pd.DataFrame({"id": NAMES, "value": range(len(NAMES))}), "key")
     assert read_table(tmp_path / "a.csv").to_dict("list") == {"id": NAMES, "value": list(range(len(NAMES)))}
 

@@ -43,14 +43,15 @@ NEURON_COLUMNS = [
     Column("Maximum", "Highest activation of the sample.", "descending"),
     Column(
         "Best ratio",
-        f"Consensus activation over maximum of the part whose consensus fires most: from {ONE_PATTERN} one pattern.",
+        "Consensus activation over maximum of the part whose consensus fires most, among those with a segment, if any "
+        f"has one: from {ONE_PATTERN} one pattern.",
         "descending",
         "number ratio",
     ),
     Column(
         "Strongest segment",
-        "Most informative segment of the part with the highest activation; letter heights in bits on a scale of 0 to "
-        "2, positions as on the neuron's page.",
+        "Most informative segment of the part whose consensus fires most, among those with a segment; letter heights "
+        "in bits on a scale of 0 to 2, positions as on the neuron's page.",
         "",
         "block segment",
     ),
@@ -77,8 +78,8 @@ OF_NEURONS = {
     "Sequences": "Number of seqlets of real messages.",
     "Parts": "Number of patterns that the seqlets fall into.",
     "Maximum": "Largest contribution of a seqlet, on the scale that the model was trained on.",
-    "Strongest segment": "Most informative segment of the part whose consensus does most to the prediction; letter "
-    "heights in bits on a scale of 0 to 2, positions as on the target's page.",
+    "Strongest segment": "Most informative segment of the part whose consensus does most to the prediction, among those "
+    "with a segment; letter heights in bits on a scale of 0 to 2, positions as on the target's page.",
 }
 
 

@@ -117,12 +117,13 @@ class NeuronSummary:
         maximum: highest activation; 0 or less for a neuron that never fires.
         samples: sequences.
         parts: number of parts.
-        best_ratio: consensus ratio of the part whose consensus fires most; not a number without parts.
-        best_pfm: counts (4, w) of the most informative segment of the part with the highest activation, among the
-            parts that have a segment; None without one.
+        best_ratio: consensus ratio of the part whose consensus fires most, among those with a segment, if any has one;
+            not a number without parts.
+        best_pfm: counts (4, w) of the most informative segment of that part; None without one.
         best_start: column of the part where it starts, counted from 0.
         best_match: match with the smallest q-value over all parts.
         significant: whether it reaches the threshold; otherwise it is only the nearest.
+        one_pattern: whether any part is one pattern.
     """
 
     neuron: int
@@ -134,3 +135,4 @@ class NeuronSummary:
     best_start: int
     best_match: Match | None
     significant: bool
+    one_pattern: bool

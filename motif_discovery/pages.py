@@ -71,19 +71,19 @@ def _facts(page: NeuronPage) -> dict[str, str]:
 
 def summarise(page: NeuronPage) -> NeuronSummary:
     """Return the index row of a neuron."""
-    parts = sorted(page.parts, key=lambda part: -part.consensus_activation) if page.maximum > 0 else []
+    parts = page.parts if page.maximum > 0 else []
     pfm, start = None, 0
-    for part in parts:
-        if part.segments:
-            bits = information(to_ppm(part.pfm))
-            start, end = max(part.segments, key=lambda segment: bits[segment[0] : segment[1]].sum())
-            pfm = part.pfm[:, start:end]
-            break
+    shown = max(parts, key=lambda part: (bool(part.segments), part.consensus_activation), default=None)
+    if shown and shown.segments:
+        bits = information(to_ppm(shown.pfm))
+        start, end = max(shown.segments, key=lambda segment: bits[segment[0] : segment[1]].sum())
+        pfm = shown.pfm[:, start:end]
     best = min((match for part in parts for match in part.matches), key=lambda match: (match.q, match.p), default=None)
     return NeuronSummary(
         neuron=page.neuron, maximum=page.maximum, samples=int(np.sum(page.bin_counts)), parts=len(parts),
-        best_ratio=parts[0].consensus_ratio if parts else math.nan, best_pfm=pfm, best_start=start, best_match=best,
+        best_ratio=shown.consensus_ratio if shown else math.nan, best_pfm=pfm, best_start=start, best_match=best,
         significant=best is not None and best.q <= page.q_threshold,
+        one_pattern=any(part.consensus_ratio >= ONE_PATTERN for part in parts),
     )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def _neuron_row(layer: int, one: NeuronSummary, place: int | None, alphabet: str
         (None, logo),
         (one.best_match.q if one.best_match else None, match),
     ]
-    kinds = ["one"] * (one.best_ratio >= ONE_PATTERN) + ["match"] * one.significant + ["silent"] * (not fires)
+    kinds = ["one"] * one.one_pattern + ["match"] * one.significant + ["silent"] * (not fires)
     return row(neuron_columns(layer), cells, kinds)
 
 

@@ -182,10 +182,16 @@ def test_summary_takes_the_strongest_segment_and_the_smallest_q():
     """Trap 21: the smallest q wins, wherever it stands."""
     better = replace(PUM2, target="BEST", q=1e-12)
     weak = replace(part("a", 3.0, 0.5), segments=[(0, 4), (4, 12)])
-    summary = summarise(page_of(part("none", 4.0, 0.2, [], []), weak, part("b", 1.0, 0.97, [PUM2, better])))
+    summary = summarise(page_of(part("none", 4.0, 0.9, [], []), weak, part("b", 1.0, 0.97, [PUM2, better])))
     np.testing.assert_array_equal(summary.best_pfm, counts_of()[:, 4:12])
     assert (summary.best_start, summary.best_match.target, summary.parts) == (4, "BEST", 3)
-    assert summary.best_ratio == pytest.approx(0.5)  # of the part whose consensus fires the neuron most
+    assert summary.best_ratio == pytest.approx(0.5)  # of the part whose segment is shown
+    assert summary.one_pattern
+    (row,) = rows_of(layer_index("m", 3, 18, [summary]))
+    assert 'data-kinds="one match"' in row  # a part is one pattern, though not the one that is shown
+    assert not summarise(page_of(weak)).one_pattern
+    without = page_of(part("none", 4.0, 0.2, [], []), part("none", 3.0, 0.9, [], []))
+    assert summarise(without).best_ratio == pytest.approx(0.9)
     html = layer_index("m", 3, 18, [replace(summary, neuron=10), summary])
     assert re.findall(r'href="conv3_neuron(\d+)\.html"', html) == ["2", "10"]
     assert [logo["neuron"] for logo in data_of(html)["logos"]] == [2, 10]

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from motif_discovery.methods import MESSAGE_SEQLETS, MODISCO, NEURONMOTIF, SEQLETS
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
 from tests.browser import chromium
@@ -169,6 +170,31 @@ def test_a_neuron_that_never_fires_says_so(maximum):
 def test_a_sample_without_a_part_says_so():
     text = Reader(neuron_page(page_of(bin_counts=np.eye(20, dtype=int)[3] * 7))).text
     assert "The 7 sampled sequences fall into parts that are all too small" in text
+
+
+def test_pages_of_other_methods_say_what_their_parts_are_made_of():
+    """Of the data set nothing is sampled, so there is no quota; TF-MoDISco and the stacks use the strongest only."""
+    for method, used, quota, facts, explained in (
+        (NEURONMOTIF, None, 400, "Sequences8,000", "demixing tree"),
+        (SEQLETS, 100, 400, "Sequences100 of 8,000 sampled, the strongest", "all: the sampled sequences"),
+        (MESSAGE_SEQLETS, 100, 0, "Messages100 of 8,000 that activate it, the strongest", "all: the best windows"),
+        (MODISCO, 300, 400, "Sequences300 of 8,000 sampled, the strongest", "pos: raises the activation"),
+    ):
+        page = page_of(part("all"), method=method, used=used, bin_quota=quota, bin_counts=np.full(20, 400))
+        html = neuron_page(page)
+        text = Reader(html).text
+        assert facts in text, method
+        assert explained in text
+        assert ("demixing tree" in text) == ("Drawn:" in text) == (method == NEURONMOTIF)
+        assert ("reach the quota" in text) == ('class="quota"' in html) == (method != MESSAGE_SEQLETS)
+        assert ("Messages per activation bin." in text) == (method == MESSAGE_SEQLETS)
+        assert summarise(page).samples == (used or 8000)
+        index = Reader(layer_index("m", 3, 18, [summarise(page)], method=method)).text
+        assert ("Number of sampled sequences." in index) == (method == NEURONMOTIF)
+    few = page_of(method=MESSAGE_SEQLETS, used=7, bin_quota=0, bin_counts=np.eye(20, dtype=int)[3] * 7)
+    html = neuron_page(few)
+    assert "The 7 messages that activate this neuron are too few" in html
+    assert 'class="low"' not in html
 
 
 def test_a_part_without_segment_or_database():

@@ -6,7 +6,13 @@ from motif_discovery.methods import MESSAGE_SEQLETS, MODISCO, MODISCO_OUTPUT, SE
 from motif_discovery.page_parts import ONE_PATTERN, Column
 
 PART_COLUMNS = [
-    Column("Part", "Branches taken in the demixing tree, from the layer below the neuron's down.", "ascending", "name"),
+    Column(
+        "Part",
+        "Branches taken in the demixing tree at each split, of the layers from the one below the neuron down; a layer "
+        "on which a split gave nothing has no branch.",
+        "ascending",
+        "name",
+    ),
     Column(
         "Sequences",
         "Number of sequences in the part, and from how many places, if the same pattern was joined at several.",

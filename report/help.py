@@ -73,7 +73,7 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "tree": (
             "Demixing tree",
             "Each row is a split, of the layers from the one below the neuron down; a layer on which a split gave "
-            "nothing has no row. Boxes are as wide as their sequences, blue ones are one pattern, hatched ones are mixed; "
+            "nothing has no row. Boxes are as wide as their sequences, blue ones are one pattern, hatched ones mixed; "
             "a box leads to its part.",
         ),
     },

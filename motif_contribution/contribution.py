@@ -11,10 +11,12 @@ model's predictions and in the measured labels; the maximum that sets the thresh
 
 A table holds all layers that were ever asked for, as long as checkpoint and data set stay the same; every run computes
 all of it again, so the order of runs does not matter. q-values are over all neurons of the table, at one threshold and
-for one target. ``--overwrite`` starts a table of the given layers alone.
+for one target. ``--overwrite`` starts a table of the given layers alone. The last line of a table, a
+comment, holds the key of the settings that decided it.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,18 +37,19 @@ from utils.interpretation_settings import (
     open_interpretation,
 )
 from utils.neuron_motif import neuron_motifs
-from utils.runtime import atomic_path, one_at_a_time, root_path, run_script, shown, write_text
+from utils.runtime import fingerprint, one_at_a_time, root_path, run_script, shown, write_text
 from utils.scan import Scan, is_finished, read_scan
 from utils.sequence import spelled
 from utils.stack_network import window_network
 from utils.statistics import q_values
-from utils.tables import read_csv
+from utils.tables import read_csv, stored_key, write_csv
 
 logger = logging.getLogger(__name__)
 
 RESULTS = Path(__file__).resolve().parent / "results"
 THRESHOLDS = tuple(step / 10 for step in range(1, 10))
-NAMES = ("task", "layer", "neuron", "neuron_maximum", "threshold")  # of a row of the first table
+SETTINGS = ("threshold", "q_threshold", "smallest_effect")  # that stand in the tables
+NAMES = ("task", "layer", "neuron", "neuron_maximum", *SETTINGS)  # of a row of the first table
 COUNTS = ("n_activating", "n_inactive", "checkpoint", "dataset")
 VALUES = ("contribution", "t_statistic", "p_value", "q_value", "effect_size", "effect_low", "effect_high", "difference")
 
@@ -88,6 +91,7 @@ def contributions(scans: list[Scan], y: np.ndarray, targets: list[str], settings
     state, effect, q = (table[key].to_numpy() for key in ("state", "effect_size", "q_value"))
     table["contribution"] = verdicts(state, effect, q, settings.q_threshold, settings.smallest_effect)
     table["default"] = table["threshold"] == settings.threshold
+    table["q_threshold"], table["smallest_effect"] = settings.q_threshold, settings.smallest_effect
     return table
 
 
@@ -100,6 +104,20 @@ def row_per_neuron(table: pd.DataFrame, targets: list[str]) -> pd.DataFrame:
         of_target = chosen[chosen["target"] == target].reset_index(drop=True)
         columns |= {(key if place == 0 else f"{target}_{key}"): of_target[key] for key in VALUES}
     return pd.DataFrame(columns | {key: first[key] for key in COUNTS})
+
+
+def contribution_key(work: Interpretation) -> str:
+    """Return the key of everything that decides the tables, but their layers and the motifs of neurons."""
+    chosen = work.settings.model_dump(include={*SETTINGS, "min_sequences", "motifs", "seed"})
+    return fingerprint(checkpoint=work.checkpoint.sha256, dataset=work.dataset_sha256, **chosen)
+
+
+def is_finished_for(work: Interpretation, layers: Iterable[int]) -> bool:
+    """Return whether all tables, plot and page are there, made with these settings and of these layers at least."""
+    path = table_path(work)
+    names = ("neuron_contribution_thresholds.csv", "volcano.png", "volcano.svg", "contribution.html")
+    there = all((RESULTS / f"{work.name}_{name}").is_file() for name in names)
+    return there and stored_key(path) == contribution_key(work) and set(layers) <= set(layers_to_keep(path, work))
 
 
 def table_path(work: Interpretation) -> Path:
@@ -123,12 +141,6 @@ def layers_to_keep(path: Path, work: Interpretation) -> list[int]:
     return [layer for layer in known if layer not in gone]
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table whole or not at all; what is missing is an empty cell."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-
-
 def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.DataFrame:
     """Write the tables, the plot and the page. Returns the table of all thresholds.
 
@@ -143,7 +155,7 @@ def run(work: Interpretation, layers: list[int], overwrite: bool = False) -> pd.
 
 
 def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.DataFrame:
-    name, settings = work.name, work.settings
+    name, settings, key = work.name, work.settings, contribution_key(work)
     path = table_path(work)
     for layer in [] if overwrite else layers_to_keep(path, work):
         scans.setdefault(layer, read_scan(work, layer))
@@ -154,7 +166,7 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
     table["checkpoint"], table["dataset"] = work.checkpoint.sha256, work.dataset_sha256
     wide = row_per_neuron(table, targets)
     names = [*NAMES, "default", "target", *VALUES, *COUNTS]
-    write_csv(RESULTS / f"{name}_neuron_contribution_thresholds.csv", table[names])
+    write_csv(RESULTS / f"{name}_neuron_contribution_thresholds.csv", table[names], key)
     chosen = table[table["default"]]
     plot = RESULTS / f"{name}_volcano.png"
     volcano_plot(plot, chosen, f"{name}: contribution of neurons", settings)
@@ -163,7 +175,10 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
     motifs = []
     for layer, neurons in wide.groupby("layer"):  # as sorted as the table
         tasks = neurons[["task", "neuron"]].itertuples(index=False)
-        candidates = [neuron_motifs(folder / f"{task}.h5", network, int(layer), neuron) for task, neuron in tasks]
+        weights = work.checkpoint.sha256
+        candidates = [
+            neuron_motifs(folder / f"{task}.h5", network, int(layer), neuron, weights) for task, neuron in tasks
+        ]
         motifs += fired_motifs(work, scans[int(layer)], candidates)
     if motifs and not any(folder.glob("*.h5")):
         logger.warning("%s: no motifs, so none is shown; run motif_discovery, or correct key 'motifs'", shown(folder))
@@ -177,7 +192,7 @@ def _run(work: Interpretation, scans: dict[int, Scan], overwrite: bool) -> pd.Da
         f"{work.positions}; codon and splice tracks are zero in the scan", dict(work.rows), alphabet,
     )  # fmt: skip
     write_text(RESULTS / f"{name}_contribution.html", page)
-    write_csv(path, wide)  # last: it says which layers are in all of them
+    write_csv(path, wide, key)  # last: it says which layers are in all of them
     for target in targets:
         count = chosen.loc[chosen["target"] == target, "contribution"].value_counts()
         logger.info("%s: %s", target, ", ".join(f"{n} {kind}" for kind, n in count.items()))

@@ -3,8 +3,10 @@
 The tree goes down the layers as in the published rule (motif_discovery.demixing), but a part is split only while it is
 not one pattern, and the split is kept only if it makes better ones. One pattern is what its matrix alone explains: the
 consensus sequence fires nearly as much as the best member (consensus ratio, Wei et al. 2023), and so, on average, do
-sequences drawn from the matrix as the members (drawn ratio). The consensus ratio alone will not do: where a sample is
-diverse the consensus of everything fires, though the matrix is blurred.
+sequences drawn from the matrix as the members (drawn ratio). The consensus ratio alone will not do: where a
+sample is diverse the consensus of everything fires, though the matrix is blurred.
+
+A part whose split was not kept is split on the next layer: a path has a branch for each split, not for each layer.
 
 The maps of all lower layers are computed once, in one pass, and brought to 128 random directions, which keeps distances
 (Johnson and Lindenstrauss 1984). At the end parts whose matrices are the same up to a shift become one.

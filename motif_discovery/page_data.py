@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motif_discovery.methods import NEURONMOTIF
+
 
 @dataclass(frozen=True)
 class Match:
@@ -81,7 +83,7 @@ class NeuronPage:
         receptive_field: nt.
         maximum: highest activation of the sample; 0 or less for a neuron that never fires.
         bin_counts: sequences per activation bin, int (20,).
-        bin_quota: sequences a bin takes.
+        bin_quota: sequences a bin takes; 0 where nothing was sampled.
         parts: of the sample, in any order.
         databases: names of the motif databases compared with.
         q_threshold: of a match.
@@ -89,6 +91,8 @@ class NeuronPage:
         settings: hash of the settings, kept in the page so that an outdated page can be told.
         bin_population: sequences that exist in each bin, int (20,), where all were evaluated; else None.
         alphabet: RNA, or DNA, whose words and logos have T.
+        method: that made the parts, see ``motif_discovery.methods``.
+        used: sequences that the parts are made of, the strongest of those in the bins; None: all.
     """
 
     model: str
@@ -106,6 +110,13 @@ class NeuronPage:
     settings: str
     bin_population: np.ndarray | None = None
     alphabet: str = "RNA"
+    method: str = NEURONMOTIF
+    used: int | None = None
+
+    @property
+    def sequences(self) -> int:
+        """Sequences that the parts are made of."""
+        return int(np.sum(self.bin_counts)) if self.used is None else self.used
 
 
 @dataclass(frozen=True)
@@ -115,14 +126,15 @@ class NeuronSummary:
     Attributes:
         neuron: counted from 1.
         maximum: highest activation; 0 or less for a neuron that never fires.
-        samples: sequences.
+        samples: sequences that the parts are made of.
         parts: number of parts.
-        best_ratio: consensus ratio of the part whose consensus fires most; not a number without parts.
-        best_pfm: counts (4, w) of the most informative segment of the part with the highest activation, among the
-            parts that have a segment; None without one.
+        best_ratio: consensus ratio of the part whose consensus fires most, among those with a segment, if any has one;
+            not a number without parts.
+        best_pfm: counts (4, w) of the most informative segment of that part; None without one.
         best_start: column of the part where it starts, counted from 0.
         best_match: match with the smallest q-value over all parts.
         significant: whether it reaches the threshold; otherwise it is only the nearest.
+        one_pattern: whether any part is one pattern.
     """
 
     neuron: int
@@ -134,3 +146,4 @@ class NeuronSummary:
     best_start: int
     best_match: Match | None
     significant: bool
+    one_pattern: bool

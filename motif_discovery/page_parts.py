@@ -56,10 +56,17 @@ def row(columns: list[Column], cells: list[tuple[object, str]], kinds: list[str]
     return f'<tr data-kinds="{" ".join(kinds)}">{"".join(tags)}</tr>'
 
 
-def chart(counts: np.ndarray, quota: int, maximum: float, population: np.ndarray | None) -> str:
-    """Return a bar chart of sequences per activation bin, with the quota as a line.
+def chart(
+    counts: np.ndarray, quota: int, maximum: float, population: np.ndarray | None = None, what: str = "sequences"
+) -> str:
+    """Return a bar chart of sequences, or of ``what`` is counted, per activation bin.
 
-    ``population`` says how many sequences each bin has in all, where all were evaluated.
+    Args:
+        counts: int (bins,).
+        quota: of a bin, a line; 0 for none.
+        maximum: activation at the end of the last bin.
+        population: how many sequences each bin has in all, where all were evaluated.
+        what: is counted, in small letters.
     """
     counts = [int(count) for count in counts]
     top = max([quota, 1, *counts])
@@ -72,19 +79,22 @@ def chart(counts: np.ndarray, quota: int, maximum: float, population: np.ndarray
         between = f"{number(maximum * place / len(counts))} to {number(maximum * (place + 1) / len(counts))}"
         bars.append(
             f'<rect class="{"low" if count < quota else ""}" x="{56 + 18 * place}" y="{120 - tall:.1f}" width="15" '
-            f'height="{tall:.1f}"><title>activation {between}: {count:,} sequences{of_all[place]}</title></rect>'
+            f'height="{tall:.1f}"><title>activation {between}: {count:,} {what}{of_all[place]}</title></rect>'
         )
-    line = 120 - 100 * quota / top
+    line = 120 - 100 * (quota or top) / top
     right = 56 + 18 * len(counts)
+    dashed = f'<path class="quota" d="M52 {line:.1f}H{right}"/>' if quota else ""
+    said = f"; {full} of {len(counts)} reach the quota of {quota:,} (dashed)" if quota else ""
     return (
         f'<figure><svg class="chart" viewBox="0 0 {right + 14} 152" width="{right + 14}" height="152" role="img" '
-        f'aria-label="Sequences per activation bin: {", ".join(map(str, counts))}; quota {quota}">{"".join(bars)}'
-        f'<path class="axis" d="M52 120H{right}"/><path class="quota" d="M52 {line:.1f}H{right}"/>'
-        f'<text x="48" y="{line + 4:.1f}" text-anchor="end">{quota:,}</text><text x="48" y="124" text-anchor="end">0'
-        f'</text><text x="54" y="135">0</text><text x="{right}" y="135" text-anchor="end">{number(maximum)}</text>'
-        f'<text x="{(right + 52) / 2:.0f}" y="147" text-anchor="middle">activation</text></svg><figcaption>Sequences '
-        f"per activation bin; {full} of {len(counts)} reach the quota of {quota:,} (dashed).{exact}"
-        f"</figcaption></figure>"
+        f'aria-label="{what.capitalize()} per activation bin: {", ".join(map(str, counts))}'
+        f'{f"; quota {quota}" if quota else ""}">{"".join(bars)}'
+        f'<path class="axis" d="M52 120H{right}"/>{dashed}'
+        f'<text x="48" y="{line + 4:.1f}" text-anchor="end">{quota or top:,}</text>'
+        f'<text x="48" y="124" text-anchor="end">0</text>'
+        f'<text x="54" y="135">0</text><text x="{right}" y="135" text-anchor="end">{number(maximum)}</text>'
+        f'<text x="{(right + 52) / 2:.0f}" y="147" text-anchor="middle">activation</text></svg><figcaption>'
+        f"{what.capitalize()} per activation bin{said}.{exact}</figcaption></figure>"
     )
 
 

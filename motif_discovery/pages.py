@@ -10,10 +10,19 @@ from html import escape
 
 import numpy as np
 
-from motif_discovery.methods import OUTPUT, file_stem, layer_name, unit_of
+from motif_discovery.methods import (
+    MESSAGE_SEQLETS,
+    MODISCO,
+    NEURONMOTIF,
+    OUTPUT,
+    SEQLETS,
+    file_stem,
+    layer_name,
+    unit_of,
+)
 from motif_discovery.page_columns import neuron_columns, part_columns
 from motif_discovery.page_data import Match, NeuronPage, NeuronSummary, PartRow
-from motif_discovery.page_parts import ONE_PATTERN, PAGES_CSS, chart, logo, mark, row, table
+from motif_discovery.page_parts import ONE_PATTERN, PAGES_CSS, Column, chart, logo, mark, row, table
 from utils.motif import information, iupac_consensus, to_ppm
 from utils.page import alphabet_of, document, number, probability
 from utils.sequence import spelled
@@ -33,12 +42,14 @@ def neuron_page(page: NeuronPage) -> str:
     name = f"{layer_name(page.layer)} {unit_of(page.layer)} {page.neuron}"
     fires = page.maximum > 0
     listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in _facts(page).items())
-    bars = chart(page.bin_counts, page.bin_quota, page.maximum, page.bin_population) if fires and page.bin_quota else ""
+    bars, what = "", "messages" if page.method == MESSAGE_SEQLETS else "sequences"
+    if fires and page.layer != OUTPUT:
+        bars = chart(page.bin_counts, page.bin_quota, page.maximum, page.bin_population, what)
     if parts and fires:
         rows = [_part_row(page, place, part) for place, part in enumerate(parts)]
         choices = {"one": "one pattern", "mixed": "mixed", "match": "with a database match"}
-        columns, hint = part_columns(page.layer), "motif, protein, word or tree path"
-        content = table("Parts", columns, "Maximum", rows, choices, hint)
+        hint = f"motif, protein, word or {'tree path' if page.method == NEURONMOTIF else 'part'}"
+        content = table("Parts", part_columns(page.method), "Maximum", rows, choices, hint)
     else:
         content = f'<p class="note">{_why_empty(page)}</p>'
     body = (
@@ -60,7 +71,7 @@ def _facts(page: NeuronPage) -> dict[str, str]:
         "Largest contribution" if output else "Maximal activation": (
             number(page.maximum) if page.maximum > 0 else "none above zero"
         ),
-        "Seqlets" if output else "Sequences": f"{int(np.sum(page.bin_counts)):,}",
+        **_source(page),
         "Parts": f"{len(page.parts):,}",
         "Databases": ", ".join(page.databases) or "none compared",
     }
@@ -69,26 +80,42 @@ def _facts(page: NeuronPage) -> dict[str, str]:
     return facts
 
 
+def _source(page: NeuronPage) -> dict[str, str]:
+    """Return how many sequences the parts are made of, and of how many."""
+    there = int(np.sum(page.bin_counts))
+    if page.layer == OUTPUT:
+        return {"Seqlets": f"{there:,}"}
+    if page.method == MESSAGE_SEQLETS:
+        return {"Messages": f"{page.sequences:,} of {there:,} that activate it, the strongest"}
+    of_all = "" if page.used is None else f" of {there:,} sampled, the strongest"
+    return {"Sequences": f"{page.sequences:,}{of_all}"}
+
+
 def summarise(page: NeuronPage) -> NeuronSummary:
     """Return the index row of a neuron."""
-    parts = sorted(page.parts, key=lambda part: -part.consensus_activation) if page.maximum > 0 else []
+    parts = page.parts if page.maximum > 0 else []
     pfm, start = None, 0
-    for part in parts:
-        if part.segments:
-            bits = information(to_ppm(part.pfm))
-            start, end = max(part.segments, key=lambda segment: bits[segment[0] : segment[1]].sum())
-            pfm = part.pfm[:, start:end]
-            break
+    shown = max(parts, key=lambda part: (bool(part.segments), part.consensus_activation), default=None)
+    if shown and shown.segments:
+        bits = information(to_ppm(shown.pfm))
+        start, end = max(shown.segments, key=lambda segment: bits[segment[0] : segment[1]].sum())
+        pfm = shown.pfm[:, start:end]
     best = min((match for part in parts for match in part.matches), key=lambda match: (match.q, match.p), default=None)
     return NeuronSummary(
-        neuron=page.neuron, maximum=page.maximum, samples=int(np.sum(page.bin_counts)), parts=len(parts),
-        best_ratio=parts[0].consensus_ratio if parts else math.nan, best_pfm=pfm, best_start=start, best_match=best,
+        neuron=page.neuron, maximum=page.maximum, samples=page.sequences, parts=len(parts),
+        best_ratio=shown.consensus_ratio if shown else math.nan, best_pfm=pfm, best_start=start, best_match=best,
         significant=best is not None and best.q <= page.q_threshold,
+        one_pattern=any(part.consensus_ratio >= ONE_PATTERN for part in parts),
     )  # fmt: skip
 
 
 def layer_index(
-    model: str, layer: int, receptive_field: int, neurons: Iterable[NeuronSummary], alphabet: str = "RNA"
+    model: str,
+    layer: int,
+    receptive_field: int,
+    neurons: Iterable[NeuronSummary],
+    alphabet: str = "RNA",
+    method: str = NEURONMOTIF,
 ) -> str:
     """Return the index page of a layer, which leads to the pages of its neurons.
 
@@ -98,11 +125,13 @@ def layer_index(
         receptive_field: nt.
         neurons: one summary per neuron; shown by number.
         alphabet: RNA, or DNA, whose words and logos have T.
+        method: that made the parts.
     """
     neurons = sorted(neurons, key=lambda neuron: neuron.neuron)
     drawn = [neuron for neuron in neurons if neuron.best_pfm is not None]
     place = {neuron.neuron: number for number, neuron in enumerate(drawn)}
-    rows = [_neuron_row(layer, neuron, place.get(neuron.neuron), alphabet) for neuron in neurons]
+    columns = neuron_columns(method)
+    rows = [_neuron_row(layer, neuron, place.get(neuron.neuron), alphabet, columns) for neuron in neurons]
     choices = {"one": "with a part that is one pattern", "match": "with a database match", "silent": "never fires"}
     firing = sum(neuron.maximum > 0 for neuron in neurons)
     said = (
@@ -112,7 +141,6 @@ def layer_index(
     if layer == OUTPUT:
         said = f"The model's output: {len(neurons)} target{'s' * (len(neurons) > 1)} of the prediction."
         choices.pop("silent")
-    columns = neuron_columns(layer)
     body = f"<h1>{layer_name(layer)} <small>{escape(model)}</small></h1><p>{said}</p>" + table(
         f"{columns[0].label}s", columns, columns[0].label, rows, choices, "motif, protein, word or number"
     )
@@ -141,10 +169,10 @@ def _part_row(page: NeuronPage, place: int, part: PartRow) -> str:
         (None, logo),
         (min((match.q for match in part.matches), default=None), _matches(page, part)),
     ]
-    return row(part_columns(page.layer), cells, ["one" if ratio >= ONE_PATTERN else "mixed"] + ["match"] * found)
+    return row(part_columns(page.method), cells, ["one" if ratio >= ONE_PATTERN else "mixed"] + ["match"] * found)
 
 
-def _neuron_row(layer: int, one: NeuronSummary, place: int | None, alphabet: str) -> str:
+def _neuron_row(layer: int, one: NeuronSummary, place: int | None, alphabet: str, columns: list[Column]) -> str:
     fires = one.maximum > 0
     logo = '<span class="none">no informative segment</span>' if one.parts else '<span class="none">no part</span>'
     if not fires:
@@ -167,8 +195,8 @@ def _neuron_row(layer: int, one: NeuronSummary, place: int | None, alphabet: str
         (None, logo),
         (one.best_match.q if one.best_match else None, match),
     ]
-    kinds = ["one"] * (one.best_ratio >= ONE_PATTERN) + ["match"] * one.significant + ["silent"] * (not fires)
-    return row(neuron_columns(layer), cells, kinds)
+    kinds = ["one"] * one.one_pattern + ["match"] * one.significant + ["silent"] * (not fires)
+    return row(columns, cells, kinds)
 
 
 def _matches(page: NeuronPage, part: PartRow) -> str:
@@ -222,12 +250,22 @@ def _why_empty(page: NeuronPage) -> str:
     samples, fires = int(np.sum(page.bin_counts)), page.maximum > 0
     if page.layer == OUTPUT:
         return f"The {samples:,} seqlets of the messages form no pattern, so there is no motif to show."
+    if not fires and page.method == MESSAGE_SEQLETS:
+        return "No message activates this neuron, so there is no motif to show."
     if not fires and page.bin_population is not None:
         return "This neuron never fires: of all sequences none gives it an activation above zero. It has no motif."
     if not fires:
         return "This neuron never fires: no sequence tried gives it an activation above zero. It has no motif."
     if not samples:
         return "No sequences were sampled for this neuron, so there is no motif to show."
+    if page.method == MESSAGE_SEQLETS:
+        return f"The {samples:,} messages that activate this neuron are too few to be a motif."
+    if page.method == SEQLETS:
+        return f"The {page.sequences:,} strongest sequences are too few to be a motif."
+    if page.method == MODISCO:
+        return (
+            f"The seqlets of the {page.sequences:,} strongest sequences form no pattern, so there is no motif to show."
+        )
     return f"The {samples:,} sampled sequences fall into parts that are all too small to be a motif."
 
 

@@ -4,11 +4,13 @@ import numpy as np
 
 from motif_discovery.bins import BINS, bin_of
 from motif_discovery.files import part_segments, read_matches, read_motifs, stored_key, unfinished
-from motif_discovery.methods import COMMANDS, OUTPUT
+from motif_discovery.methods import COMMANDS, MESSAGE_SEQLETS, MODISCO, MODISCO_OUTPUT, SEQLETS
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
 from motif_discovery.settings import Discovery, parse_step
 from utils.runtime import InputError, fingerprint, one_at_a_time, run_script, shown, write_text
+
+VERSION = 2  # of what the pages say
 
 
 def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) -> NeuronPage:
@@ -68,13 +70,18 @@ def assemble(discovery: Discovery, neuron: int, neurons: list[int], key: str) ->
                 copies=part.copies,
             )
         )
+    chosen = discovery.settings
+    most = {SEQLETS: chosen.seqlets, MESSAGE_SEQLETS: chosen.seqlets, MODISCO: chosen.modisco.sequences}.get(
+        discovery.method
+    )
     counts = np.bincount(bin_of(activation, maximum), minlength=BINS) if maximum > 0 else np.zeros(BINS, dtype=int)
     return NeuronPage(
         model=discovery.model_name, layer=discovery.layer, neuron=neuron, neurons=neurons,
         receptive_field=discovery.receptive_field, maximum=maximum, bin_counts=counts,
-        bin_quota=discovery.quota if discovery.layer != OUTPUT else 0, parts=rows,
+        bin_quota=0 if discovery.method in (MESSAGE_SEQLETS, MODISCO_OUTPUT) else discovery.quota, parts=rows,
         databases=[path.name for path in discovery.database_paths], q_threshold=discovery.settings.q_threshold,
         context=discovery.context, settings=key, bin_population=population, alphabet=discovery.alphabet,
+        method=discovery.method, used=None if most is None else min(most, len(activation)),
     )  # fmt: skip
 
 
@@ -91,7 +98,7 @@ def run(discovery: Discovery, neurons: list[int], overwrite: bool = False, quiet
 
 def _run(discovery: Discovery, neurons: list[int], overwrite: bool) -> None:
     shown_neurons = [one for one in discovery.neurons if discovery.is_matched(one)]
-    key = fingerprint(match=discovery.match_key, neurons=shown_neurons)
+    key = fingerprint(match=discovery.match_key, neurons=shown_neurons, version=VERSION)
     everyone = sorted({*shown_neurons, *neurons})
     waiting = unfinished(everyone, discovery.report_path, key, overwrite)
     summaries = []
@@ -101,7 +108,7 @@ def _run(discovery: Discovery, neurons: list[int], overwrite: bool) -> None:
         if neuron in waiting:
             write_text(discovery.report_path(neuron), neuron_page(page))
     facts = discovery.model_name, discovery.layer, discovery.receptive_field
-    index = layer_index(*facts, summaries, discovery.alphabet)
+    index = layer_index(*facts, summaries, discovery.alphabet, discovery.method)
     write_text(discovery.report_path(), index)
 
 

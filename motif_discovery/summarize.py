@@ -172,6 +172,11 @@ def about(opened: Discovery, layers: list[int], collected: Collected, clusters: 
     return pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]})
 
 
+def workbook_path(model: str, method: str = NEURONMOTIF) -> Path:
+    """Return the workbook of a model and a method."""
+    return places.HERE / "analysis" / "results" / model / method / "motif_statistics.xlsx"
+
+
 def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clusters: str | None) -> Path:
     """Write workbook and CSV files; return their folder.
 
@@ -209,11 +214,12 @@ def run(settings: DiscoverySettings, method: str, layers: str | None, chosen_clu
         "clusters": cluster_rows(found, clusters, opened.database, cluster_command(opened.database_paths)),
         "about": about(opened, numbers, collected, cluster_path),
     }
-    folder = places.HERE / "analysis" / "results" / opened.model_name / method
-    write_workbook(folder / "motif_statistics.xlsx", tables)
+    workbook = workbook_path(opened.model_name, method)
+    folder = workbook.parent
+    write_workbook(workbook, tables)
     for name, table in tables.items():
         write_csv(folder / f"{name.replace(' ', '_')}.csv", table)
-    logger.info("wrote %s", shown(folder / "motif_statistics.xlsx"))
+    logger.info("wrote %s", shown(workbook))
     return folder
 
 

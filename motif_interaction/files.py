@@ -13,7 +13,7 @@ from utils.interpretation_settings import Interpretation
 from utils.runtime import InputError, fingerprint, shown, write_text
 from utils.scan import scan_facts
 from utils.sequence import spelled
-from utils.tables import read_csv
+from utils.tables import read_csv, stored_key
 
 HERE = Path(__file__).resolve().parent
 VERSION = 2  # of the way pairs are measured
@@ -66,14 +66,6 @@ def stats_key(work: Interpretation, layer: int) -> str:
     """Return the key of everything that decides the table of a layer, but the neurons that are in it."""
     chosen = work.settings.model_dump(exclude=DECIDES_NO_PAIR)
     return fingerprint(settings=chosen, fragments=fragment_key(work, layer), version=VERSION)
-
-
-def stored_key(path: Path) -> str:
-    """Return the key in the last line of a file, or an empty text where there is none."""
-    if not path.is_file():
-        return ""
-    last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
-    return last.removeprefix("# settings: ") if last.startswith("# settings: ") else ""
 
 
 def write_fragments(path: Path, fragments: dict[int, int], note: str, key: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from report.downloads import write_fragments, write_motifs, write_tables
 from report.firing import Messages
 from report.gather import Findings, gather
+from report.motifs import searched_names
 from report.pages import (
     files_page,
     interactions_page,
@@ -75,7 +76,7 @@ def build(work: Work, folder: Path, cache: Path, overwrite: bool = False) -> Sit
     messages, site = Messages(work), Site(folder, work.name, overwrite, work.alphabet)
     found = gather(work, messages, cache)
     site.begin()
-    site.assets()
+    site.assets(searched_names(work.database.values()))
     groups = write_downloads(work, messages, found, folder, cache)
     site.files |= {folder / name for _, _, files in groups for name, _ in files}
     neurons_page(site, work, found)

@@ -52,7 +52,11 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         "sequences": ("Sequences", "Sampled sequences, as long as the receptive field, that activate the neuron."),
     },
     "Parts of a neuron": {
-        "part": ("Part", "Branches taken in the demixing tree, from the layer below the neuron's down to conv1."),
+        "part": (
+            "Part",
+            "Branches taken in the demixing tree at each split, of the layers from the one below the neuron down; a "
+            "layer on which a split gave nothing has no branch.",
+        ),
         "consensus": ("Consensus", "Activation of the part's consensus sequence."),
         "drawn": (
             "Drawn",
@@ -68,8 +72,9 @@ HELP: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "tree": (
             "Demixing tree",
-            "Each row is a layer, from the one below the neuron down; boxes are as wide as their sequences, blue ones "
-            "are one pattern, hatched ones are mixed; a box leads to its part.",
+            "Each row is a split, of the layers from the one below the neuron down; a layer on which a split gave "
+            "nothing has no row. Boxes are as wide as their sequences, blue ones are one pattern, hatched ones mixed; "
+            "a box leads to its part.",
         ),
     },
     "In real messages": {

@@ -1,11 +1,14 @@
 """Database motifs and their clusters: the neurons that hold each, and whether their contributions have one sign."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from report.neurons import columns_text
 from report.settings import Work
+from utils.motif import Motif
 
 SIGNS = ("positive", "negative")
+IUPAC = "[ACGUTRYSWKMBDHVN]{3,}"  # three letters or more can be a query for a word
 
 
 def agreement(contributions: Sequence[str]) -> tuple[int, int, str]:
@@ -18,6 +21,22 @@ def agreement(contributions: Sequence[str]) -> tuple[int, int, str]:
     if not signed:
         return 0, 0, ""
     return most, signed, "mixed" if counts["positive"] == counts["negative"] else max(counts, key=counts.__getitem__)
+
+
+def searched_names(database: Iterable[Motif]) -> dict[str, list[str]]:
+    """Return the pieces of the names of a database that could be taken for IUPAC words, in capitals.
+
+    Returns:
+        ``names``, which a search finds by name, and ``words``, which stand in names but are none: the motif's own word,
+        as in PUM_UGUANAUA, told by its length, and bases alone, as in uAUG.
+    """
+    found: dict[str, set[str]] = {"names": set(), "words": set()}
+    for motif in database:
+        for piece in re.findall("[A-Z0-9]+", f"{motif.name} {motif.alt}".upper()):
+            own = re.fullmatch(IUPAC, piece) and len(piece) == motif.ppm.shape[1]
+            if re.search(IUPAC, piece):
+                found["words" if own or re.fullmatch("[ACGU]+", piece) else "names"].add(piece)
+    return {kind: sorted(pieces) for kind, pieces in found.items()}
 
 
 def motif_rows(work: Work, neurons: Sequence[dict]) -> list[dict]:

@@ -161,8 +161,10 @@ class Site:
         self.pages.add(self.folder / name)
         self.written += write_changed(self.folder / name, text)
 
-    def assets(self) -> None:
-        """Write scripts and style."""
+    def assets(self, names: dict[str, list[str]]) -> None:
+        """Write scripts and style, and the names of the database (``report.motifs.searched_names``) for the search."""
+        self.files.add(self.folder / "assets" / "names.js")
+        write_changed(self.folder / "assets" / "names.js", f"combmotif.database = {json.dumps(names)};\n")
         for path in ASSETS:
             self.files.add(self.folder / "assets" / path.name)
             write_changed(self.folder / "assets" / path.name, path.read_text(encoding="utf-8"))

@@ -68,6 +68,8 @@ TABLES: dict[str, dict[str, str]] = {
         "neuron": "The channel, counted from 1.",
         "neuron_maximum": "Highest activation in the training set.",
         "threshold": _SHARE,
+        "q_threshold": "Up to which q a contribution is called.",
+        "smallest_effect": "Cohen's d, whatever its sign, from which a contribution is called.",
         "contribution": _CONTRIBUTION,
         "t_statistic": "Welch's t.",
         "p_value": "Its p-value, two-sided.",
@@ -81,8 +83,6 @@ TABLES: dict[str, dict[str, str]] = {
         "n_inactive": "Messages that do not.",
         "checkpoint": "SHA-256 of the weights.",
         "dataset": "SHA-256 of the data set.",
-        "q_threshold": "q-value up to which a contribution is called.",
-        "smallest_effect": "Effect from which on a contribution is called.",
     },
     "thresholds": {
         "neuron": _TASK,

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -18,6 +19,7 @@ from scipy.stats import false_discovery_control, ttest_ind
 import motif_contribution.contribution as stage
 import motif_contribution.predictions
 import utils.scan
+import workflow.plan
 from figures import biology_tables
 from motif_contribution.comparison import SMALLEST_P, compare, verdicts
 from motif_contribution.page import contribution_page
@@ -34,7 +36,9 @@ from utils.runtime import ROOT, InputError
 from utils.scan import Scan, run_scan, scan_path, summarise
 from utils.sequence import decode, encode
 from utils.statistics import q_values
+from utils.tables import read_csv
 from utils.tomtom import COLUMNS
+from workflow.settings import WorkflowSettings
 
 WORDS = ["UGUAA", "GGACU", "CACCA", "AAAAA"]  # lowers, raises, does nothing, and never stands in full
 
@@ -251,10 +255,10 @@ def test_tables_are_tidy_and_missing_is_missing(work, tmp_path):
     """Row 20: predictions and labels side by side, named; an empty cell where there was no test, never 0."""
     run_scan(work, [1, 2])
     stage.run(work, [1, 2])
-    wide = pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")
+    wide = read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")
     assert wide["task"].tolist() == [f"conv{layer}_neuron{one}" for layer in (1, 2) for one in range(1, 65)]
     assert set(wide["threshold"]) == {0.9}
-    tidy = pd.read_csv(tmp_path / "results" / "toy_neuron_contribution_thresholds.csv")
+    tidy = read_csv(tmp_path / "results" / "toy_neuron_contribution_thresholds.csv")
     assert len(tidy) == 128 * 9 * 2
     assert not tidy.duplicated(["task", "threshold", "target"]).any()
     assert sorted(set(tidy["threshold"])) == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
@@ -291,7 +295,7 @@ def test_the_order_of_runs_does_not_matter_and_a_run_repeats(work, tmp_path):
     assert together.keys() == apart.keys()
     assert together == apart
     stage.run(work, [2], overwrite=True)
-    alone = pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")
+    alone = read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")
     assert set(alone["layer"]) == {2}
 
 
@@ -305,7 +309,7 @@ def test_rows_of_another_checkpoint_are_left_out(work, tmp_path, caplog, one_lin
     assert "a scan of another checkpoint" in one_line(raised)
     run_scan(other, [1])
     stage.run(other, [1])
-    table = pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")
+    table = read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")
     assert set(table["layer"]) == {1}
     assert set(table["checkpoint"]) == {other.checkpoint.sha256}
     assert "of another checkpoint or data set; its rows are left out" in caplog.text
@@ -316,8 +320,44 @@ def test_a_layer_whose_scan_is_gone_is_left_out(work, tmp_path, caplog):
     stage.run(work, [1, 2])
     scan_path("toy", 1).unlink()
     stage.run(work, [2])
-    assert set(pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")["layer"]) == {2}
+    assert set(read_csv(tmp_path / "results" / "toy_neuron_contribution.csv")["layer"]) == {2}
     assert "conv1 was in" in caplog.text
+
+
+def test_tables_are_finished_for_the_settings_that_decide_them(work, tmp_path, monkeypatch):
+    monkeypatch.setattr(workflow.plan, "DONE", tmp_path / "done")
+    settings = WorkflowSettings(interaction=str(tmp_path / "toy.yaml"), layers="1-2", report=False)
+    flag = "contribution/all"
+
+    def is_believed():
+        path = tmp_path / "done" / "toy" / flag
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(workflow.plan.make_plan(settings)["shards"]["contribution"][flag])
+        workflow.plan.make_plan(settings)
+        return path.is_file()
+
+    run_scan(work, [1, 2, 3])
+    stage.run(work, [1, 2])
+    assert is_believed()
+    table = stage_table(tmp_path)
+    assert set(table["threshold"]) == {0.9}
+    assert set(table["q_threshold"]) == {0.05}
+    assert set(table["smallest_effect"]) == {0.2}
+    assert not stage.is_finished_for(work, [1, 2, 3])
+    for key, value, same in (("batch_size", 3, True), ("n_draws", 2, True), ("threshold", 0.8, False),
+                             ("smallest_effect", 0.0, False), ("q_threshold", 0.5, False)):  # fmt: skip
+        other = replace(work, settings=work.settings.model_copy(update={key: value}))
+        assert stage.is_finished_for(other, [1, 2]) == same, key
+    stage.run(other, [3])  # the layers that are there are computed again, with the settings of now
+    table = stage_table(tmp_path)
+    assert set(table["layer"]) == {1, 2, 3}
+    assert set(table["q_threshold"]) == {0.5}
+    assert stage.is_finished_for(other, [1, 2, 3])
+    assert not is_believed()
+    stage.run(work, [1])
+    assert is_believed()
+    (tmp_path / "results" / "toy_volcano.png").unlink()
+    assert not is_believed()
 
 
 def test_no_scan_yet(work, tmp_path, capsys):
@@ -469,7 +509,7 @@ def test_the_table_to_keep_names_motifs_and_matches(work, tmp_path, one_line):
 
 
 def stage_table(tmp_path):
-    return pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv").set_index("task")
+    return read_csv(tmp_path / "results" / "toy_neuron_contribution.csv").set_index("task")
 
 
 def test_the_page_holds_everything_and_takes_names_as_text(work, tmp_path):
@@ -489,7 +529,7 @@ def test_the_page_holds_everything_and_takes_names_as_text(work, tmp_path):
     assert len(data["logos"]) == 1
     row = re.search(r"<tr data-kinds=\"[^\"]*\"><td[^>]*><code>conv1_neuron1</code>.*?</tr>", text, re.DOTALL)[0]
     assert "negative" in row
-    wide = pd.read_csv(tmp_path / "results" / "toy_neuron_contribution.csv").head(1)
+    wide = read_csv(tmp_path / "results" / "toy_neuron_contribution.csv").head(1)
     evil = contribution_page(
         "<script>alert(1)</script>", wide.assign(task="<b>x</b>"), "prediction", [NeuronMotif(note="<i>y</i>")],
         b"", SETTINGS, "<u>z</u>", {"train": 1},
@@ -525,7 +565,7 @@ def test_the_wrappers_as_they_are_typed(work, tmp_path):
     typed("run_search_maxact.sh", "2", "3", config)
     found = typed("run_contribution.sh", "2", "2", config, "threshold=0.6")
     assert "open motif_contribution/results/toy_contribution.html" in found
-    wide = pd.read_csv(copy / "motif_contribution" / "results" / "toy_neuron_contribution.csv")
+    wide = read_csv(copy / "motif_contribution" / "results" / "toy_neuron_contribution.csv")
     assert set(wide["threshold"]) == {0.6}
     assert (copy / "motif_contribution" / "maxact_from_trainSet" / "toy" / "conv3.h5").is_file()
     for suffix in ("volcano.png", "volcano.svg", "contribution.html", "neuron_contribution_thresholds.csv"):

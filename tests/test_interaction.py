@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+import workflow.plan
 from figures import biology_tables
 from motif_interaction import files, fragments, interaction, statistics
 from motif_interaction.mutagenesis import CONTROLS, PREDICTIONS, per_sequence
@@ -21,6 +22,7 @@ from utils.dense_scan import bases_of_codes
 from utils.interpretation_settings import InteractionSettings, open_interpretation
 from utils.prediction import predict
 from utils.runtime import InputError
+from workflow.settings import WorkflowSettings
 
 LAYER = 3  # 18 nt
 MEAN, SD = 5.0, 0.1  # of the labels
@@ -119,6 +121,33 @@ def finished(stage, folder):
     label(folder, firing[1], "combination1: {motifA: [WX], motifB: [GN]}")
     interaction.run(work, LAYER, 0, 8)
     return work, firing
+
+
+def test_the_workflow_measures_pairs_again_that_are_gone(finished, folder, monkeypatch):
+    """Flags of mutagenesis hold while every pair is measured with these settings or noted as one that cannot be."""
+    monkeypatch.setattr(workflow.plan, "DONE", folder / "done")
+    work, firing = finished
+    layer, path = f"{LAYER}-{LAYER}", folder / "done" / "toy" / "mutagenesis" / f"conv{LAYER}_neurons_1-8"
+
+    def is_believed():
+        settings = WorkflowSettings(
+            interaction=str(folder / "interaction.yaml"), layers=layer, interaction_layers=layer, report=False
+        )
+        plan = workflow.plan.make_plan(settings)["shards"]["mutagenesis"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(plan[f"mutagenesis/{path.name}"])
+        workflow.plan.make_plan(settings)
+        return path.is_file()
+
+    assert is_believed()
+    pair = folder / "stage" / "results" / "scramble_res" / "toy" / f"conv{LAYER}_neuron{firing[0]}" / "WS_GN"
+    kept = (pair / "predictions.csv").read_text()
+    (pair / "predictions.csv").write_text(kept.replace("# settings: ", "# settings: 0"))
+    assert not is_believed()
+    (pair / "predictions.csv").unlink()
+    assert not is_believed()
+    interaction.run(work, LAYER, firing[0] - 1, firing[0])
+    assert is_believed()
 
 
 def read(work):

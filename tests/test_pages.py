@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from motif_discovery.methods import MESSAGE_SEQLETS, MODISCO, NEURONMOTIF, SEQLETS
 from motif_discovery.page_data import Match, NeuronPage, PartRow
 from motif_discovery.pages import layer_index, neuron_page, summarise
 from tests.browser import chromium
@@ -171,6 +172,31 @@ def test_a_sample_without_a_part_says_so():
     assert "The 7 sampled sequences fall into parts that are all too small" in text
 
 
+def test_pages_of_other_methods_say_what_their_parts_are_made_of():
+    """Of the data set nothing is sampled, so there is no quota; TF-MoDISco and the stacks use the strongest only."""
+    for method, used, quota, facts, explained in (
+        (NEURONMOTIF, None, 400, "Sequences8,000", "demixing tree"),
+        (SEQLETS, 100, 400, "Sequences100 of 8,000 sampled, the strongest", "all: the sampled sequences"),
+        (MESSAGE_SEQLETS, 100, 0, "Messages100 of 8,000 that activate it, the strongest", "all: the best windows"),
+        (MODISCO, 300, 400, "Sequences300 of 8,000 sampled, the strongest", "pos: raises the activation"),
+    ):
+        page = page_of(part("all"), method=method, used=used, bin_quota=quota, bin_counts=np.full(20, 400))
+        html = neuron_page(page)
+        text = Reader(html).text
+        assert facts in text, method
+        assert explained in text
+        assert ("demixing tree" in text) == ("Drawn:" in text) == (method == NEURONMOTIF)
+        assert ("reach the quota" in text) == ('class="quota"' in html) == (method != MESSAGE_SEQLETS)
+        assert ("Messages per activation bin." in text) == (method == MESSAGE_SEQLETS)
+        assert summarise(page).samples == (used or 8000)
+        index = Reader(layer_index("m", 3, 18, [summarise(page)], method=method)).text
+        assert ("Number of sampled sequences." in index) == (method == NEURONMOTIF)
+    few = page_of(method=MESSAGE_SEQLETS, used=7, bin_quota=0, bin_counts=np.eye(20, dtype=int)[3] * 7)
+    html = neuron_page(few)
+    assert "The 7 messages that activate this neuron are too few" in html
+    assert 'class="low"' not in html
+
+
 def test_a_part_without_segment_or_database():
     html = neuron_page(page_of(part(matches=[], segments=[]), databases=[]))
     assert "no informative segment" in html
@@ -182,10 +208,16 @@ def test_summary_takes_the_strongest_segment_and_the_smallest_q():
     """Trap 21: the smallest q wins, wherever it stands."""
     better = replace(PUM2, target="BEST", q=1e-12)
     weak = replace(part("a", 3.0, 0.5), segments=[(0, 4), (4, 12)])
-    summary = summarise(page_of(part("none", 4.0, 0.2, [], []), weak, part("b", 1.0, 0.97, [PUM2, better])))
+    summary = summarise(page_of(part("none", 4.0, 0.9, [], []), weak, part("b", 1.0, 0.97, [PUM2, better])))
     np.testing.assert_array_equal(summary.best_pfm, counts_of()[:, 4:12])
     assert (summary.best_start, summary.best_match.target, summary.parts) == (4, "BEST", 3)
-    assert summary.best_ratio == pytest.approx(0.5)  # of the part whose consensus fires the neuron most
+    assert summary.best_ratio == pytest.approx(0.5)  # of the part whose segment is shown
+    assert summary.one_pattern
+    (row,) = rows_of(layer_index("m", 3, 18, [summary]))
+    assert 'data-kinds="one match"' in row  # a part is one pattern, though not the one that is shown
+    assert not summarise(page_of(weak)).one_pattern
+    without = page_of(part("none", 4.0, 0.2, [], []), part("none", 3.0, 0.9, [], []))
+    assert summarise(without).best_ratio == pytest.approx(0.9)
     html = layer_index("m", 3, 18, [replace(summary, neuron=10), summary])
     assert re.findall(r'href="conv3_neuron(\d+)\.html"', html) == ["2", "10"]
     assert [logo["neuron"] for logo in data_of(html)["logos"]] == [2, 10]

@@ -20,7 +20,7 @@ from report.build import main, run
 from report.cards import demixing_tree
 from report.charts import CLASS_COLOURS, icicle, ticks
 from report.firing import best_motifs, expected_regions, pieces, regions
-from report.motifs import agreement
+from report.motifs import agreement, searched_names
 from report.neurons import LEVELS, columns_text, logo_text, ppm_of
 from report.overview import commands
 from report.pair_charts import BOX_COLOURS, box
@@ -29,7 +29,7 @@ from report.site import LIST, data, size
 from report.table_help import TABLES
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
 from utils.config import load_settings
-from utils.motif import information, read_meme
+from utils.motif import Motif, information, read_meme
 from utils.runtime import ROOT, InputError
 from utils.sequence import encode, iupac_ppm
 
@@ -202,7 +202,7 @@ def test_names_from_files_stay_text(site):
         html = page.read_text(encoding="utf-8")
         reader = Reader(html)
         assert "img" not in reader.tags
-        assert reader.tags.count("script") == 3
+        assert reader.tags.count("script") == 4
         assert "<img" not in html
         shown += HOSTILE in reader.text
     assert shown > 5
@@ -715,3 +715,9 @@ def test_a_scan_whose_maximum_no_message_reaches_has_no_fragments(tmp_path):
         file["neuron_maximum"][0] = 1e30
     site = build(case)
     assert (site / "neurons" / "conv2_neuron1.html").stat().st_size > 0
+
+
+def test_what_a_search_takes_for_a_name_though_its_letters_are_iupac():
+    named = (("PUM_UGUANAUA", "PUM2"), ("M12", "MATR3/Hu_proteins"), ("start_context", "uAUG in the 5'UTR"))
+    found = searched_names([Motif(name, alt, iupac_ppm("UGUANAUA")) for name, alt in named])
+    assert found == {"names": ["MATR3", "START", "UTR"], "words": ["UAUG", "UGUANAUA"]}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from xml.etree import ElementTree
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_every_column_says_what_it_means(browser, site):
 def test_a_page_loads_itself_alone(browser, site):
     browser.open(site / "index.html")
     loaded = {one.rpartition("/")[2] for one in browser.requests if one.startswith("file:")}
-    assert loaded == {"index.html", "report.css", "logo.js", "report.js"}
+    assert loaded == {"index.html", "report.css", "logo.js", "names.js", "report.js"}
 
 
 def test_logos_are_drawn_where_they_are_looked_at(browser, site):
@@ -179,6 +180,37 @@ def test_neurons_are_sorted_filtered_and_searched(browser, site):
     browser.open(site / "neurons.html", "#search=neuron2&sort=effect+ascending+number")
     assert names(browser) == ["conv2 neuron 2"]
     assert browser.run("document.querySelector('[data-search]').value") == "neuron2"
+
+
+def test_a_name_made_of_iupac_letters_is_no_word(browser, site, tmp_path):
+    """HuR, read as H, U, R, stood in half of all segments."""
+    copied = shutil.copytree(site, tmp_path / "site")
+    names = {"names": ["MATR3", "START"], "words": ["UGUAAAUA"]}  # of a database with PUM_UGUAAAUA
+    (copied / "assets" / "names.js").write_text(f"combmotif.database = {json.dumps(names)};")
+    browser.open(copied / "neurons.html")
+    output = "document.querySelector('output').textContent"
+    for query, said in (
+        ("HuR", "0 of 4 shown: HuR as a name"), ("RBM", "0 of 4 shown: RBM as a name"),
+        ("KHDRBS", "0 of 4 shown: KHDRBS as a name"), ("NAB", "0 of 4 shown: NAB as a name"),
+        ("MATR", "0 of 4 shown: MATR as a name"), ("tart", "0 of 4 shown: tart as a name"),
+        ("UGUANAUA", "3 of 4 shown: UGUANAUA as a word"), ("GURA", "3 of 4 shown: GURA as a word"),
+        ("WWAUUA", "3 of 4 shown: WWAUUA as a word"),
+        ("UGUAAA neuron3", "1 of 4 shown: UGUAAA as a word, neuron3 as a name"),
+        ("", "4 of 4 shown"),
+    ):  # fmt: skip
+        choose(browser, "[data-search]", query)
+        assert browser.run(output) == said
+    browser.open(copied / "interactions.html")
+    for query, said in (
+        ("UGUA", "1 of 3 shown: UGUA as a word"), ("NGNA", "1 of 3 shown: NGNA as a word"),
+        ("antag", "0 of 3 shown: antag as a word"), ("addi", "1 of 3 shown: addi as a name"),
+    ):  # fmt: skip
+        choose(browser, "[data-search]", query)
+        assert browser.run(output) == said
+    browser.open(copied / "pairs" / "conv2_pair1.html")
+    choose(browser, "[data-search]", "tra")
+    assert browser.run(output) == "12 of 12 shown"  # messages: train0 and so on, which have no words
+    assert browser.problems == []
 
 
 def test_pairs_are_filtered_by_class_and_q_and_the_map_leads_to_them(browser, site):

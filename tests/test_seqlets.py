@@ -180,7 +180,11 @@ def test_seqlets_of_real_messages(workplace, tmp_path):
             assert parts[0].size == len(rows)
         else:
             assert parts == []
-        assert METHODS[MESSAGE_SEQLETS] in opened.report_path(neuron).read_text()
+        page = opened.report_path(neuron).read_text()
+        assert METHODS[MESSAGE_SEQLETS] in page
+        assert "quota of" not in page
+        if len(rows):
+            assert f"<dd>{len(rows)} of {(highest > 0).sum()} that activate it, the strongest</dd>" in page
     assert fired
     assert not (settings.HERE / "maxactivation_samples").exists()  # nothing was sampled
     assert opened.is_matched(1)
@@ -243,7 +247,7 @@ def test_a_neuron_without_a_pattern_is_a_result(workplace):
     for neuron in (1, 9):
         assert files.read_motifs(one.motif_path(neuron))[0] == []
         assert len(files.read_matches(one.match_path(neuron))) == 0
-    assert "too small to be a motif" in one.report_path(1).read_text()
+    assert "The seqlets of the 30 strongest sequences form no pattern" in one.report_path(1).read_text()
     assert "never fires" in one.report_path(9).read_text()
 
 

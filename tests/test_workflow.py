@@ -17,6 +17,8 @@ import workflow.plan
 from benchmarks.scale import Costs, makespan, shard_times
 from benchmarks.toy_project import write_project
 from benchmarks.workflow_faults import ALREADY, SETTINGS, results, undated
+from motif_discovery import settings as places
+from motif_discovery.summarize import workbook_path
 from tests.toy import seeded_model
 from utils.checkpoint import save_checkpoint
 from utils.runtime import ROOT, InputError
@@ -142,7 +144,7 @@ def test_local_cores_give_the_same_files_as_the_commands(project, expected):
     assert "discovery/conv3_neurons_3-4: its results are of other settings or gone; it runs again" in said
     gone = before - {path.relative_to(done).as_posix() for path in done.glob("*/*")}
     assert gone == {
-        "discovery/conv3_neurons_3-4", "contribution/all", "mutagenesis/conv3_neurons_1-2", "report/all",
+        "discovery/conv3_neurons_3-4", "mutagenesis/conv3_neurons_1-2", "report/all",
         "mutagenesis/conv3_neurons_3-4", "pairs/conv3_neurons_1-4",
     }  # fmt: skip
 
@@ -222,6 +224,24 @@ def test_a_wrong_value_is_one_line(monkeypatch, tmp_path, one_line, given, line)
     with pytest.raises(InputError) as raised:
         workflow.plan.make_plan(settings)
     assert one_line(raised).startswith(line)
+
+
+def test_a_workbook_that_is_gone_is_made_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(workflow.plan, "DONE", tmp_path / "done")
+    monkeypatch.setattr(places, "HERE", tmp_path)
+    settings = WorkflowSettings(interpreting="hl_predictor_quick_start", layers="2-2", report=False)
+    flag, key = "statistics/all", workflow.plan.make_plan(settings)["shards"]["statistics"]["statistics/all"]
+    path = tmp_path / "done" / "hl_predictor" / flag
+    path.parent.mkdir(parents=True)
+    path.write_text(key)
+    workflow.plan.make_plan(settings)
+    assert not path.exists()
+    workbook = workbook_path("hl_predictor")
+    workbook.parent.mkdir(parents=True)
+    workbook.touch()
+    path.write_text(key)
+    workflow.plan.make_plan(settings)
+    assert path.exists()
 
 
 # -- shards --

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from utils.runtime import write_text
+
 KEY = "# settings: "
 
 
@@ -24,3 +26,16 @@ def read_csv(path: Path, **how: object) -> pd.DataFrame:
     text = path.read_text(encoding="utf-8")
     body, _, last = text.rstrip("\n").rpartition("\n")
     return pd.read_csv(io.StringIO(body if last.startswith(KEY) else text), **how)
+
+
+def write_csv(path: Path, table: pd.DataFrame, key: str) -> None:
+    """Write a table whole or not at all; what is missing is an empty cell, and the last line holds the key."""
+    write_text(path, table.to_csv(index=False, float_format="%.6g") + f"{KEY}{key}\n")
+
+
+def stored_key(path: Path) -> str:
+    """Return the key in the last line of a file, or an empty text where there is none."""
+    if not path.is_file():
+        return ""
+    last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
+    return last.removeprefix(KEY) if last.startswith(KEY) else ""

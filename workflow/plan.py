@@ -13,14 +13,25 @@ stages look at their results themselves, so a shard that runs again without need
 import json
 import logging
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import torch
 
-from motif_contribution.contribution import table_path
+from motif_contribution.contribution import contribution_key, is_finished_for
 from motif_discovery.settings import Discovery, DiscoverySettings, chosen_neurons, open_discovery
-from motif_interaction.files import fragment_key, fragment_path, stats_key, stats_path, stored_key
+from motif_discovery.summarize import workbook_path
+from motif_interaction.files import (
+    fragment_key,
+    fragment_path,
+    pair_folder,
+    pair_key,
+    stats_key,
+    stats_path,
+    stored_key,
+)
 from motif_interaction.interaction import Layer
+from motif_interaction.pairs import StageMissing
 from utils.config import find_config, load_settings, parse_range, validated
 from utils.interpretation_settings import InteractionSettings, Interpretation, open_interpretation
 from utils.runtime import ROOT, InputError, file_sha256, fingerprint, run_script, shown, write_text
@@ -69,7 +80,8 @@ def plan_discovery(plan: Plan, settings: WorkflowSettings, opened: Discovery, la
         key = fingerprint(match=here.match_key, neurons=neurons)
         plan.add("pages", f"conv{layer}", key, here.report_path().is_file())
     if settings.statistics:
-        plan.add("statistics", "all", plan.key("discovery"), True)
+        there = workbook_path(opened.model_name).is_file()
+        plan.add("statistics", "all", plan.key("discovery"), there)
 
 
 def plan_scan(plan: Plan, settings: WorkflowSettings, work: Interpretation, layers: range) -> None:
@@ -83,9 +95,31 @@ def plan_scan(plan: Plan, settings: WorkflowSettings, work: Interpretation, laye
         there = all((folder / name).is_file() for folder in waiting for name in own)
         plan.add("scan_rows", f"{first}-{end}", key, there)
     plan.add("scan", f"conv{layers[0]}-{layers[-1]}", key, not waiting)
-    decides = work.settings.model_dump(exclude={"device"})
-    key = fingerprint(settings=decides, scan=key, motifs=plan.key("discovery"))
-    plan.add("contribution", "all", key, table_path(work).is_file())
+    key = fingerprint(settings=contribution_key(work), scan=key, motifs=plan.key("discovery"))
+    plan.add("contribution", "all", key, is_finished_for(work, layers))
+
+
+def is_measured(layer: Layer, neuron: int, noted: Container[tuple[str, str, str]]) -> bool:
+    """Return whether every pair of a neuron was measured with these settings.
+
+    Args:
+        layer: of the neuron.
+        neuron: counted from 1.
+        noted: task and motifs of the pairs that could not be measured.
+    """
+    try:
+        pairs = layer.pairs(neuron)
+    except StageMissing:
+        return False
+    except InputError:
+        return True  # it has none, or its shard says what is wrong
+    for pair in pairs:
+        facts = layer.facts(neuron, pair)
+        path = pair_folder(layer.work, layer.layer, neuron, pair) / "predictions.csv"
+        measured = stored_key(path) == pair_key(layer.work, layer.layer, neuron, pair)
+        if not measured and (facts["task"], facts["motif_a"], facts["motif_b"]) not in noted:
+            return False
+    return True
 
 
 def plan_interaction(plan: Plan, settings: WorkflowSettings, work: Interpretation, layers: range) -> None:
@@ -97,11 +131,14 @@ def plan_interaction(plan: Plan, settings: WorkflowSettings, work: Interpretatio
         fragments = fragment_key(work, layer)
         there = all(stored_key(fragment_path(work, layer, neuron)) == fragments for neuron in neurons)
         plan.add("fragments", f"conv{layer}_neurons_{neurons[0]}-{neurons[-1]}", fragments, there)
-        labels = [Layer(work, layer).label_path(neuron) for neuron in neurons]
+        opened = Layer(work, layer)
+        labels = [opened.label_path(neuron) for neuron in neurons]
         written = {str(path): file_sha256(path) for path in labels if path.is_file()}
         key = fingerprint(fragments=fragments, settings=decides, labels=written, motifs=plan.key("discovery"))
+        noted = opened.noted()
         for first, last in blocks_of_neurons(neurons, settings.neurons_per_mutagenesis_shard):
-            plan.add("mutagenesis", f"conv{layer}_neurons_{first}-{last}", key, True)
+            there = all(is_measured(opened, neuron, noted) for neuron in range(first, last + 1))
+            plan.add("mutagenesis", f"conv{layer}_neurons_{first}-{last}", key, there)
         there = stored_key(stats_path(work, layer)) == stats_key(work, layer)
         plan.add("pairs", f"conv{layer}_neurons_{neurons[0]}-{neurons[-1]}", key, there)
 

@@ -2,8 +2,8 @@
 //
 // A list is an element with data-list. In it, elements with data-item are the rows or cards; their data-* hold what the
 // controls use:
-//   data-search           a search box: words found in data-text, or IUPAC words found in data-words or, without it,
-//                         in the words that the item shows
+//   data-search           a search box: names found in data-text, or IUPAC words found in data-words or, without it,
+//                         in the words that the item shows; which of the two a query is, is said beside the count
 //   data-filter="KEY"     a choice: an item is shown whose data-KEY, words separated by blanks, has the chosen one
 //   data-most="KEY"       a number: an item is shown whose data-KEY is not above it
 //   data-least="KEY"      a number: an item is shown whose data-KEY, whatever its sign, is not below it
@@ -36,10 +36,22 @@
     return [...item.querySelectorAll(".words code")].map((code) => code.textContent);
   }
 
-  function isFound(item, token) {
-    if ((item.dataset.text || "").includes(token.toLowerCase())) return true;
-    const query = token.toUpperCase();
-    return /^[ACGUTRYSWKMBDHVN]{3,}$/.test(query) && holdsWord(wordsOf(item), query);
+  // Which queries of a list are IUPAC words: at least half of the letters are bases, and no name of an item or of the
+  // database holds it. combmotif.database (names.js) has the pieces of its names, and words that stand in names
+  // (PUM_UGUANAUA), which are none. The others are names, all of them where no item has words.
+  function queryReader(items) {
+    const alike = (text) => text.toUpperCase().replaceAll("T", "U");
+    const words = items.flatMap(wordsOf).filter(Boolean);
+    if (!words.length) return { hasWords: false, isWord: () => false };
+    const own = new Set([...combmotif.database.words, ...words].map(alike));
+    const texts = items.flatMap((item) => (item.dataset.text || "").toUpperCase().match(/[A-Z0-9]+/g) || []);
+    const names = [...new Set([...combmotif.database.names, ...texts.filter((piece) => !own.has(alike(piece)))])];
+    const isWord = (token) => {
+      const query = token.toUpperCase();
+      const bases = query.replace(/[^ACGUT]/g, "").length;
+      return /^[ACGUTRYSWKMBDHVN]{3,}$/.test(query) && 2 * bases >= query.length && !names.some((name) => name.includes(query));
+    };
+    return { hasWords: true, isWord };
   }
 
   function startList(list) {
@@ -51,12 +63,25 @@
     const keyOf = ({ dataset }) =>
       dataset.filter || dataset.most || dataset.least || ("search" in dataset ? "search" : "sort");
     const first = new Map(controls.map((control) => [control, control.value]));
+    const { hasWords, isWord } = queryReader(items);
+    const box = controls.find((control) => "search" in control.dataset);
+    let tokens = []; // of the search box: text, and whether it is a word
+
+    function readQuery() {
+      const texts = box && box.value.trim() ? box.value.trim().split(/\s+/) : [];
+      tokens = texts.map((text) => ({ text, word: isWord(text) }));
+    }
+
+    function isFound(item) {
+      return tokens.every(({ text, word }) =>
+        word ? holdsWord(wordsOf(item), text.toUpperCase()) : (item.dataset.text || "").includes(text.toLowerCase()));
+    }
 
     function passes(item) {
       return controls.every((control) => {
         const value = control.value.trim();
         if (!value || "sort" in control.dataset) return true;
-        if ("search" in control.dataset) return value.split(/\s+/).every((token) => isFound(item, token));
+        if (control === box) return isFound(item);
         if (control.dataset.filter) return (item.dataset[control.dataset.filter] || "").split(" ").includes(value);
         const { most, least } = control.dataset;
         const own = item.dataset[most || least];
@@ -67,6 +92,7 @@
 
     function filter() {
       let count = 0;
+      readQuery();
       for (const item of items) {
         item.hidden = !passes(item);
         count += !item.hidden;
@@ -74,7 +100,9 @@
       // the cells of a map whose pair is not shown go pale
       const away = new Set(items.filter((item) => item.hidden).map((item) => item.dataset.page));
       for (const cell of list.querySelectorAll(".map a")) cell.classList.toggle("away", away.has(cell.getAttribute("href")));
-      if (shown) shown.textContent = `${count.toLocaleString("en")} of ${items.length.toLocaleString("en")} shown`;
+      const read = hasWords ? tokens.map(({ text, word }) => `${text} as a ${word ? "word" : "name"}`).join(", ") : "";
+      if (!shown) return;
+      shown.textContent = `${count.toLocaleString("en")} of ${items.length.toLocaleString("en")} shown${read && `: ${read}`}`;
     }
 
     function sort(key, direction, kind) {

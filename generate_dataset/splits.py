@@ -2,10 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
+
+from utils.runtime import shown
 
 logger = logging.getLogger(__name__)
 
@@ -160,3 +163,24 @@ def draw_split(group: np.ndarray, valid_share: float, test_share: float, seed: i
     place[order] = np.cumsum(size[order]) - size[order]
     held_out = [place < test_share * n, place < (test_share + valid_share) * n]
     return np.select(held_out, ["test", "valid"], "train")[group]
+
+
+def warn_of_leaks(codes: np.ndarray, gene: list[str] | None, split: np.ndarray, path: Path, remedy: str = "") -> None:
+    """Say how many rows of a given test split have a like, or one of their gene, in the training split.
+
+    Args:
+        codes: uint8 (n, length).
+        gene: of each message, or None.
+        split: ``train``, ``valid`` or ``test`` for each.
+        path: the table.
+        remedy: what keeps them together.
+    """
+    test, train = split == "test", split == "train"
+    groups = {"nearly identical to": near_identical(codes)}
+    if gene is not None:
+        groups["of the same gene as"] = np.array(gene)
+    for what, group in groups.items():
+        count = (test & np.isin(group, group[train])).sum()
+        if count:
+            more = f"; {remedy}" if remedy else ""
+            logger.warning("%s: %d of %d test rows are %s a training row%s", shown(path), count, test.sum(), what, more)

@@ -16,6 +16,7 @@ from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.config import ModelSettings, load_model_settings, load_settings
 from utils.data import Split, pack_tracks, read_split, write_dataset
 from utils.prediction import predict
+from utils.predictor_commands import evaluate_command, train_command
 from utils.runtime import InputError
 from utils.training import (
     Trainer,
@@ -236,6 +237,21 @@ def test_several_runs_of_one_model_have_a_file_each(project):
     second = run_training(other, model, folder / "two", False)
     assert (first.name, second.name) == ("best.pth", "toy-seed2-best.pth")
     assert not same_weights(load_checkpoint(model, path=first).model, load_checkpoint(model, path=second).model)
+
+
+def test_a_run_of_an_ensemble_is_trained_and_judged_in_its_own_file(project):
+    """The model config may list the runs; checkpoint=FILE says which one this is."""
+    _, _, folder = project(epochs=1)
+    model = yaml.safe_load((folder / "model.yaml").read_text())
+    model["checkpoint"] = [model["checkpoint"], str(folder / "toy-seed2-best.pth")]
+    (folder / "model.yaml").write_text(yaml.safe_dump(model))
+    arguments = ["--config", str(folder / "training.yaml"), "seed=2", f"checkpoint={folder / 'toy-seed2-best.pth'}"]
+    train_command(None, folder / "results", arguments)
+    evaluate_command(None, folder / "results", ["--no-baseline", *arguments])
+    assert load_checkpoint(load_model_settings(folder / "model.yaml"), path=folder / "toy-seed2-best.pth").training
+    files = {"last.pth", "log.csv", "test_metrics.json", "test_predictions.csv", "test_scatter.png"}
+    assert {path.name for path in (folder / "results" / "toy-seed2").iterdir()} == files
+    assert [path.name for path in (folder / "results").iterdir()] == ["toy-seed2"]
 
 
 def test_the_checkpoint_says_how_it_was_made(project):

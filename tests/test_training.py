@@ -163,11 +163,63 @@ def test_a_finished_run_is_not_run_again(project, monkeypatch):
         patched.setattr(Trainer, "run_epoch", lambda self: pytest.fail("trained again"))
         assert run_training(settings, model, folder / "results", overwrite=False) == folder / "best.pth"
     assert (folder / "best.pth").read_bytes() == before
-    other = settings.model_copy(update={"seed": 5})  # a changed setting counts as not finished
-    run_training(other, model, folder / "results", overwrite=False)
-    assert load_checkpoint(model).training["seed"] == 5
+    older = load_checkpoint(model)  # trained before there was this setting
+    training = older.training | {"run": "another", "settings": dict(older.training["settings"])}
+    training["settings"].pop("precision")
+    save_checkpoint(folder / "best.pth", older.model, training)
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "run_epoch", lambda self: pytest.fail("trained again"))
+        run_training(settings, model, folder / "results", overwrite=False)
     run_training(settings, model, folder / "results", overwrite=True)
     assert load_checkpoint(model).training["seed"] == settings.seed
+
+
+@pytest.mark.parametrize("kind", ["settings", "network", "data", "bare", "damaged"])
+def test_a_checkpoint_of_another_training_is_not_replaced(project, one_line, kind):
+    """Not even a published file that a model config names; --overwrite, or a file of its own, is how it is meant."""
+    settings, model, folder = project(epochs=1)
+    path = folder / "best.pth"
+    if kind in ("bare", "damaged"):
+        state = {"model_state_dict": seeded_model(1, 4).state_dict()}
+        torch.save(state, path) if kind == "bare" else path.write_bytes(b"half")
+    else:
+        run_training(settings, model, folder / "results", False)
+    before = path.read_bytes()
+    if kind == "settings":
+        settings = settings.model_copy(update={"seed": 5})
+    elif kind == "network":
+        model = model.model_copy(update={"network": model.network.model_copy(update={"num_layers": 2})})
+    elif kind == "data":
+        splits = {"train": make_split(60, 5), "valid": make_split(30, 1), "test": make_split(20, 2)}
+        write_dataset(folder / "set.h5", splits, {})
+    with pytest.raises(InputError, match="--overwrite") as raised:
+        run_training(settings, model, folder / "results", False)
+    word = {"settings": "(seed)", "network": "(network.num_layers)", "data": "(data_sha256)", "bare": "not made by"}
+    assert word.get(kind, "not a readable") in one_line(raised)
+    assert path.read_bytes() == before
+    run_training(settings, model, folder / "results", True)
+    assert load_checkpoint(model).training["settings"]["seed"] == settings.seed
+
+
+def test_a_stopped_run_that_may_overwrite_goes_on_without_being_told_again(project, monkeypatch):
+    settings, model, folder = project(epochs=2)
+    torch.save({"model_state_dict": seeded_model(1, 4).state_dict()}, folder / "best.pth")
+    run_epoch = Trainer.run_epoch
+
+    def stop(self):
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+        run_epoch(self)
+
+    monkeypatch.setattr(Trainer, "run_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(settings, model, folder / "results", True)
+    monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
+    run_training(settings, model, folder / "results", False)
+    assert load_checkpoint(model).training["settings"]["epochs"] == 2
+    torch.save({"model_state_dict": seeded_model(1, 4, seed=3).state_dict()}, folder / "best.pth")  # put there since
+    with pytest.raises(InputError, match="--overwrite"):
+        run_training(settings, model, folder / "results", False)
 
 
 def test_a_state_of_other_settings_is_not_taken_up(project, caplog):

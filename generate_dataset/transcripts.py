@@ -160,7 +160,7 @@ def given_split(table: pd.DataFrame, settings: TranscriptSettings) -> np.ndarray
     """Return train, valid or test for each row as the table says, or None where it does not.
 
     Raises:
-        InputError: other words than these in ``split``; folds that are not there, or not said.
+        InputError: other words than these in ``split``; folds that are not there, or not said; a row without a fold.
     """
     if "split" in table and "fold" in table:
         raise InputError(f"{settings.table}: has a split and a fold; leave one out (split_column or fold_column: '')")
@@ -172,6 +172,9 @@ def given_split(table: pd.DataFrame, settings: TranscriptSettings) -> np.ndarray
         return table["split"].to_numpy()
     if "fold" not in table:
         return None
+    if (table["fold"] == "").any():
+        name = table["id"][table["fold"] == ""].iloc[0]
+        raise InputError(f"{settings.table}: {name}: has no fold; give it one, or take the row out")
     folds = {"test_fold": str(settings.test_fold), "valid_fold": str(settings.valid_fold)}
     for key, fold in folds.items():
         if fold not in set(table["fold"]) or not fold:

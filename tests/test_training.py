@@ -407,7 +407,7 @@ def test_constant_labels_are_an_error(project, one_line, value, rows):
 def test_a_label_that_is_not_a_number_is_an_error(project, one_line):
     split = make_split(30, 0)
     split.label[7] = np.nan
-    settings, model, folder = project(splits={"train": split, "valid": make_split(9, 1)})
+    settings, model, folder = project(splits={"train": split, "valid": make_split(12, 1)})
     with pytest.raises(InputError) as raised:
         run_training(settings, model, folder / "results", overwrite=False)
     assert "row 7" in one_line(raised)
@@ -438,10 +438,25 @@ def test_data_that_do_not_fit_the_network_are_an_error(project, one_line, split_
 
 def test_a_training_set_of_one_row_is_an_error(project, one_line):
     """BatchNorm needs two rows; so does a standard deviation."""
-    settings, model, folder = project(splits={"train": make_split(1, 0), "valid": make_split(9, 1)})
+    settings, model, folder = project(splits={"train": make_split(1, 0), "valid": make_split(12, 1)})
     with pytest.raises(InputError) as raised:
         run_training(settings, model, folder / "results", overwrite=False)
     one_line(raised)
+
+
+@pytest.mark.parametrize(
+    ("valid", "word"),
+    [({"n": 1}, "1 validation rows"), ({"n": 9}, "valid_share"), ({"n": 20, "tracks": 6}, "6 tracks"),
+     ({"n": 20, "targets": 2}, "2 labels")],
+)  # fmt: skip
+def test_a_validation_split_that_cannot_choose_is_an_error(project, one_line, valid, word):
+    """A line through one or two rows has no error, whatever the network predicts."""
+    splits = {"train": make_split(40, 0), "valid": make_split(seed=1, **valid)}
+    settings, model, folder = project(splits=splits)
+    with pytest.raises(InputError, match=word) as raised:
+        run_training(settings, model, folder / "results", overwrite=False)
+    assert "set.h5" in one_line(raised)
+    assert not (folder / "results" / "log.csv").exists()
 
 
 def test_training_starts_from_the_convolutions_of_another_model(project, tmp_path):

@@ -423,6 +423,7 @@ def test_folds_become_splits(read, folds):
      ("fold", [1, 2, 3], {}, "key 'test_fold' is ''; the table's folds are 1, 2, 3"),
      ("fold", [1, 2, 3], {"test_fold": 1, "valid_fold": 4}, "key 'valid_fold' is '4'"),
      ("fold", [1, 2, 3], {"test_fold": 1, "valid_fold": 1}, "are the same fold"),
+     ("fold", [1, 2, ""], {"test_fold": 1, "valid_fold": 2}, "rows.csv: t3: has no fold"),
      ("fold,split", ["1,test", "2,train", "3,valid"], {"test_fold": 1, "valid_fold": 2}, "a split and a fold")],
 )  # fmt: skip
 def test_a_wrong_split_is_one_line(read, one_line, column, cells, keys, words):

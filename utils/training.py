@@ -57,6 +57,7 @@ class TrainingSettings(Settings):
     device: str = "auto"
 
 
+FEWEST_VALID = 10  # rows of a validation split: a line through one or two fits whatever is predicted
 NORM_MESSAGES = 1024  # training messages that the statistics of BatchNorm are taken from
 
 
@@ -105,6 +106,25 @@ def training_label(label: np.ndarray, transform: str) -> np.ndarray:
     return (label - label.mean(axis=0)) / label.std(axis=0)
 
 
+def _require_valid(train: Split, valid: Split, where: str) -> None:
+    """Check that the validation split can choose an epoch and is of the same kind as the training split.
+
+    Raises:
+        InputError: it is too small, or has other tracks or labels; ``where`` names the data set.
+    """
+    if len(valid) < FEWEST_VALID:
+        raise InputError(
+            f"{where}: {len(valid)} validation rows; at least {FEWEST_VALID} choose the best epoch and the scale of "
+            "the predictions: make the data set again with more messages or a larger valid_share"
+        )
+    for what, here, there in (
+        ("tracks", valid.tracks, train.tracks),
+        ("labels a message", valid.label.shape[1], train.label.shape[1]),
+    ):
+        if here != there:
+            raise InputError(f"{where}: its valid split has {here} {what}, its train split {there}; make it again")
+
+
 class Trainer:
     """One training run: model, optimiser, schedule and log, which are saved and taken up again together."""
 
@@ -119,12 +139,14 @@ class Trainer:
                 f"{model_settings.dataset}: {train.label.shape[1]} labels a message, but the model's "
                 f"network.num_targets is {model_settings.network.num_targets}"
             )
+        _require_valid(train, valid, model_settings.dataset)
         self.settings, self.train, self.valid = settings, train, valid
         self.device = pick_device(settings.device)
         torch.manual_seed(settings.seed)
         model = Predictor(**model_settings.network.model_dump())
         model.bn1.momentum = model.bn2.momentum = settings.norm_momentum
-        require_length(model, train, model_settings.dataset)
+        for split in (train, valid):
+            require_length(model, split, model_settings.dataset)
         if settings.pretrained:
             copied = start_from(model, root_path(settings.pretrained))
             logger.info("starting from conv1 to conv%d of %s", copied, settings.pretrained)

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 
+from generate_dataset import annotation
 from generate_dataset.annotation import Annotation, splice
 from generate_dataset.build import main, run
 from generate_dataset.messages import CODON_START, SPLICE_SITE
@@ -261,6 +262,22 @@ WRONG_GTF = {
     "unknown": (gtf_of().replace('"p"', '"q"'), "1 of 2 rows have an id that is not in"),
     "gff3": (gtf_of().replace('transcript_id "', "Parent=").replace('"', ""), "2 of 2 rows have an id that is not in"),
 }  # fmt: skip
+
+
+def test_only_wanted_lines_of_a_gtf_are_parsed(read, monkeypatch):
+    """The lines of a whole annotation are many; how an attribute is written, and other attributes, do not matter."""
+    parsed = []
+    real = annotation.feature_from_line
+    monkeypatch.setattr(annotation, "feature_from_line", lambda *a, **k: parsed.append(a[0]) or real(*a, **k))
+    others = "".join(
+        f'chr1\tx\texon\t1\t9\t.\t+\t.\tgene_id "o"; transcript_id "o{row}"; note "p";\n' for row in range(50)
+    )
+    unlike = (
+        others + "#!genome\n" + gtf_of().replace("\n", "\r\n").replace("; transcript_id", '; tag "x"; transcript_id')
+    )
+    messages = read(WITH_GTF, GENES, unlike)
+    assert len(set(parsed)) == len(PLUS_PARTS) + len(MINUS_PARTS)
+    assert np.array_equal(messages.codes, read(WITH_GTF, GENES, gtf_of()).codes)
 
 
 @pytest.mark.parametrize("kind", WRONG_GTF)

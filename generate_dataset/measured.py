@@ -8,7 +8,7 @@ import pandas as pd
 import pydantic
 
 from generate_dataset.messages import CODON_START, DatasetSettings, Messages, pack, read_table, with_label
-from generate_dataset.splits import draw_split, near_identical
+from generate_dataset.splits import draw_split, near_identical, warn_of_leaks
 from utils.config import root_files
 from utils.runtime import InputError, shown
 
@@ -31,7 +31,10 @@ class YeastSettings(DatasetSettings):
 
 
 class MrlSettings(DatasetSettings):
-    """5' UTRs with mean ribosome load; sorted by reads and split in that order where the table has ``total_reads``."""
+    """5' UTRs with mean ribosome load; sorted by reads and split in that order where the table has ``total_reads``.
+
+    ``split: families`` draws the split of any table, for libraries whose UTRs are variants of each other.
+    """
 
     reader: Literal["mrl"]
     tracks: Literal[4, 6] = 4
@@ -39,6 +42,7 @@ class MrlSettings(DatasetSettings):
     best: int = pydantic.Field(280_000, ge=3)
     test_rows: int = pydantic.Field(20_000, ge=1)
     without_aug: bool = False
+    split: Literal["rows", "families"] = pydantic.Field("rows", exclude_if=lambda kind: kind == "rows")  # files stay
 
 
 def read_mrl(settings: MrlSettings) -> Messages:
@@ -46,7 +50,9 @@ def read_mrl(settings: MrlSettings) -> Messages:
 
     A table with ``total_reads`` is sorted by them, the best are kept, the first of these are for testing, and
     ``valid_share`` of the others, drawn at random, for validation. In a table without, row % 10 == 0 is test, == 1
-    validation, the rest for training. UTRs end at the end of the input, so that the distance to the start codon stays.
+    validation, the rest for training. With ``split: families`` it is drawn for either table, with ``valid_share`` and
+    ``test_share``, and UTRs that are nearly the same stay together. UTRs end at the end of the input, so that the
+    distance to the start codon stays.
     ``without_aug`` takes the rows with an AUG out after the split, so that no row changes sides.
     """
     (path,) = root_files(settings.source, "source")
@@ -58,7 +64,7 @@ def read_mrl(settings: MrlSettings) -> Messages:
         reads = read_table(path, [], ["total_reads"])["total_reads"][known].fillna(-1).to_numpy()
         order = np.argsort(-reads, kind="stable")[: settings.best]
         table, row = table.iloc[order], row[order]
-        if settings.test_rows >= len(table):
+        if settings.split == "rows" and settings.test_rows >= len(table):
             raise InputError(
                 f"{shown(path)}: {len(table)} rows; test_rows = {settings.test_rows} leaves none to train on"
             )
@@ -72,7 +78,9 @@ def read_mrl(settings: MrlSettings) -> Messages:
     if longer:
         logger.warning("%s: %d UTRs cut to the %d nt next to the start codon", shown(path), longer, settings.max_length)
     codes, length = pack(texts, settings.max_length, ids, path, align="3'")
-    if "total_reads" in table.columns:
+    if settings.split == "families":
+        split = draw_split(near_identical(codes), settings.valid_share, settings.test_share, settings.seed)
+    elif "total_reads" in table.columns:
         rest = draw_split(near_identical(codes[settings.test_rows :]), settings.valid_share, 0.0, settings.seed)
         split = np.concatenate([np.full(settings.test_rows, "test"), rest])
     else:
@@ -82,6 +90,8 @@ def read_mrl(settings: MrlSettings) -> Messages:
         keep = np.array(["AUG" not in text.upper().replace("T", "U") for text in texts])
         codes, label, length, split = codes[keep], label[keep], length[keep], split[keep]
         ids = [name for name, kept in zip(ids, keep, strict=True) if kept]
+    if settings.split == "rows":
+        warn_of_leaks(codes, None, split, path, "split: families keeps them together")
     return Messages(codes, label, length, ids, "mean ribosome load", [path], split)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from generate_dataset.annotation import Transcript, read_fasta, read_genome
 from generate_dataset.messages import CODON_START, SPLICE_SITE, DatasetSettings, Messages, pack, read_table
-from generate_dataset.splits import near_identical
+from generate_dataset.splits import warn_of_leaks
 from utils.config import root_files
 from utils.data import SPLITS
 from utils.runtime import InputError, shown
@@ -160,7 +160,7 @@ def given_split(table: pd.DataFrame, settings: TranscriptSettings) -> np.ndarray
     """Return train, valid or test for each row as the table says, or None where it does not.
 
     Raises:
-        InputError: other words than these in ``split``; folds that are not there, or not said.
+        InputError: other words than these in ``split``; folds that are not there, or not said; a row without a fold.
     """
     if "split" in table and "fold" in table:
         raise InputError(f"{settings.table}: has a split and a fold; leave one out (split_column or fold_column: '')")
@@ -172,6 +172,9 @@ def given_split(table: pd.DataFrame, settings: TranscriptSettings) -> np.ndarray
         return table["split"].to_numpy()
     if "fold" not in table:
         return None
+    if (table["fold"] == "").any():
+        name = table["id"][table["fold"] == ""].iloc[0]
+        raise InputError(f"{settings.table}: {name}: has no fold; give it one, or take the row out")
     folds = {"test_fold": str(settings.test_fold), "valid_fold": str(settings.valid_fold)}
     for key, fold in folds.items():
         if fold not in set(table["fold"]) or not fold:
@@ -181,18 +184,6 @@ def given_split(table: pd.DataFrame, settings: TranscriptSettings) -> np.ndarray
         raise InputError("keys 'test_fold' and 'valid_fold' are the same fold; name two")
     held_out = [table["fold"] == folds["test_fold"], table["fold"] == folds["valid_fold"]]
     return np.select(held_out, ["test", "valid"], "train")
-
-
-def warn_of_leaks(codes: np.ndarray, gene: list[str] | None, split: np.ndarray, path: Path) -> None:
-    """Say how many rows of a given test split have a like, or one of their gene, in the training split."""
-    test, train = split == "test", split == "train"
-    groups = {"nearly identical to": near_identical(codes)}
-    if gene is not None:
-        groups["of the same gene as"] = np.array(gene)
-    for what, group in groups.items():
-        count = (test & np.isin(group, group[train])).sum()
-        if count:
-            logger.warning("%s: %d of %d test rows are %s a training row", shown(path), count, test.sum(), what)
 
 
 def _find_transcripts(settings: TranscriptSettings, table: pd.DataFrame, path: Path) -> dict[str, Transcript]:

@@ -1,6 +1,7 @@
 """The tables of motif_contribution and motif_interaction, and the evaluation: from CSV files to plain rows."""
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pydantic
 from report.settings import Work
 from utils.runtime import InputError, shown
 from utils.tables import read_csv
+
+logger = logging.getLogger(__name__)
 
 WORDS = re.compile(r"[A-Z+]+")  # of a pair, as they stand in the name of its folder
 PAIR_COLUMNS = (
@@ -46,6 +49,8 @@ class Metrics(Agreement):
     without_AUG: Agreement | None = None
     ridge: Agreement | None = None
     checkpoints: dict[str, dict] | None = None
+    weights_sha256: list[str] = []
+    data_sha256: str = ""
 
 
 def read_rows(path: Path, needed: list[str], again: str) -> list[dict]:
@@ -161,19 +166,26 @@ def read_predictions(work: Work, pair: dict) -> list[dict]:
 
 
 def read_evaluation(work: Work) -> tuple[dict, list[tuple[float, float]]]:
-    """Return the figures of the model on the test split and its predictions (measured, predicted); empty without."""
+    """Return the figures of the model on the test split and its predictions (measured, predicted); empty without.
+
+    Figures of other weights or another data set, or that do not say of which they are, are left out, and that is said.
+    """
     path, table = work.evaluation("test_metrics.json"), work.evaluation("test_predictions.csv")
     if path is None:
         return {}, []
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        Metrics.model_validate(metrics)
+        known = Metrics.model_validate(metrics)
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))
         raise InputError(f"{shown(path)}: '{key}': {problem['msg'].lower()}; evaluate again") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{shown(path)}: not JSON ({error}); evaluate again") from None
+    if (known.weights_sha256, known.data_sha256) != ([work.checkpoint.sha256], work.dataset_sha256):
+        of = "other weights or another data set" if known.weights_sha256 else "weights that they do not name"
+        logger.warning("%s: figures of %s; left out, evaluate again", shown(path), of)
+        return {}, []
     rows = read_rows(table, ["measured", "predicted"], "evaluate again") if table else []
     points = [(row["measured"], row["predicted"]) for row in rows]
     return metrics, [point for point in points if None not in point]

@@ -196,6 +196,7 @@ class Case:
         folder.mkdir(parents=True)
         measured = self.random.normal(size=40)
         figures = {"n": 40, "r": 0.7, "r2": 0.49, "rho": 0.7, "r_interval": [0.6, 0.8]}
+        figures |= {"weights_sha256": [self.weights], "data_sha256": file_sha256(self.dataset)}
         (folder / "test_metrics.json").write_text(json.dumps(figures), encoding="utf-8")
         pd.DataFrame({"measured": measured, "predicted": measured}).to_csv(folder / "test_predictions.csv", index=False)
 

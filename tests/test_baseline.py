@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from utils import baseline
 from utils.baseline import kmer_counts, kmer_ridge
 from utils.data import Split
 from utils.prediction import metrics
@@ -74,6 +75,19 @@ def test_predictions_are_those_of_a_plain_ridge():
         for alpha in np.logspace(0, 5, 11)
     ]
     assert min(np.abs(found - one).max() for one in plain) < 1e-3
+
+
+def test_words_are_counted_once(monkeypatch):
+    """With and without codons the words are the same."""
+    counted = []
+    monkeypatch.setattr(
+        baseline, "kmer_counts", lambda *a, **k: counted.append((id(a[0]), a[1], k)) or kmer_counts(*a, **k)
+    )
+    splits = [make_split(30, seed, codons=True) for seed in range(3)]
+    assert {one["features"] for one in kmer_ridge(*splits, words=(1, 2))["all"]} == {
+        "1-mers", "1-mers and codons", "2-mers", "2-mers and codons",
+    }  # fmt: skip
+    assert len([k for _, k, codons in counted if not codons]) == 6
 
 
 def test_codons_are_features_where_they_are_known():

@@ -333,3 +333,12 @@ def test_a_model_name_is_a_plain_word(config, one_line, name):
     with pytest.raises(InputError, match="'name'") as raised:
         load_settings(ModelSettings, config(yaml.safe_dump({"name": name, "checkpoint": "a", "dataset": "b"})))
     one_line(raised)
+
+
+def test_a_dropout_that_leaves_nothing_is_an_error(tmp_path, one_line):
+    """At 0.999 whole batches were dropped, which ended in a traceback."""
+    model = {"name": "a", "checkpoint": "a.pth", "dataset": "a.h5", "network": {"dropout": 0.999}}
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump(model))
+    with pytest.raises(InputError, match=r"network.dropout.*0.95") as raised:
+        load_model_settings(tmp_path / "model.yaml")
+    one_line(raised)

@@ -249,6 +249,20 @@ def test_a_shift_moves_towards_the_3_prime_end(shift):
     assert not batch[..., longest:].any()
 
 
+@pytest.mark.parametrize("stored_codes", [False, True])
+def test_a_length_that_leaves_bases_out_is_an_error(tmp_path, one_line, stored_codes):
+    """Row 8: what lies behind it is taken for padding; messages at the 3' end have their number there by mistake."""
+    codes = np.zeros((300, 40), dtype=np.uint8)
+    codes[:, 10:] = 1
+    length = np.full(300, 40)
+    length[270] = 30
+    split = Split(codes, np.zeros((300, 1)), length, [str(row) for row in range(300)], 4)
+    write_dataset(tmp_path / "set.h5", {"train": split}, {})
+    with pytest.raises(InputError, match="train_length row 270 is 30, but the message reaches to 40") as raised:
+        read_split(tmp_path / "set.h5", "train", stored_codes=stored_codes).codes[256:300]
+    one_line(raised)
+
+
 def test_batches_by_length_hold_every_row_once():
     _, split = make_split(23)
     batches = list(split.batches_by_length(4))

@@ -13,7 +13,7 @@ from tests.toy import plain_prediction, seeded_model
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.config import ModelSettings
 from utils.data import Split, pack_tracks, unpack_tracks, write_dataset
-from utils.evaluation import run_evaluation
+from utils.evaluation import results_folder, run_evaluation
 from utils.runtime import InputError, file_sha256
 from utils.sequence import decode, from_one_hot
 
@@ -158,6 +158,54 @@ def test_several_checkpoints_are_averaged_and_judged_one_by_one(project, tmp_pat
     listed = settings.model_copy(update={"checkpoint": [str(file) for file in files]})
     again = run_evaluation(listed, tmp_path / "again", (), "test", "cpu", baseline=False)
     assert again == found
+
+
+def test_figures_say_of_which_weights_and_data_they_are(project, tmp_path):
+    settings = project(make_split(), seeded_model(3, 4, 2))
+    run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
+    found = json.loads((tmp_path / "results" / "test_metrics.json").read_text())
+    assert found["weights_sha256"] == [file_sha256(tmp_path / "toy.pth")]
+    assert found["data_sha256"] == file_sha256(tmp_path / "set.h5")
+
+
+def test_files_of_one_name_are_both_judged_and_none_twice(project, tmp_path, one_line):
+    settings = project(make_split(), seeded_model(3, 4, 2))
+    files = [tmp_path / folder / "best.pth" for folder in "ab"]
+    for seed, file in enumerate(files):
+        file.parent.mkdir()
+        save_checkpoint(file, seeded_model(3, 4, 2, seed=seed), {})
+    found = run_evaluation(settings, tmp_path / "results", files, "test", "cpu", baseline=False)
+    assert len(found["checkpoints"]) == len(set(found["weights_sha256"])) == 2
+    with pytest.raises(InputError, match="twice") as raised:
+        run_evaluation(settings, tmp_path / "results", [files[0], files[0]], "test", "cpu", baseline=False)
+    one_line(raised)
+
+
+def test_other_weights_have_a_folder_of_their_own(project, tmp_path):
+    settings = project(make_split(), seeded_model(3, 4, 2))
+    own, other = tmp_path / "toy.pth", tmp_path / "toy-seed2-best.pth"
+    assert results_folder(tmp_path, settings, []) == results_folder(tmp_path, settings, [own]) == tmp_path / "toy"
+    assert results_folder(tmp_path, settings, [other]) == tmp_path / "toy-seed2"
+    assert results_folder(tmp_path, settings, [own, other]) == tmp_path / "toy-ensemble"
+    assert results_folder(tmp_path, settings, [tmp_path / "elsewhere" / "toy-best.pth"]) == tmp_path / "toy-other"
+    listed = settings.model_copy(update={"checkpoint": [str(own), str(other)]})
+    assert results_folder(tmp_path, listed, [own, other]) == tmp_path / "toy"
+
+
+def test_each_of_several_targets_has_figures(project, tmp_path, caplog):
+    split, scaling = make_split(targets=3), {"mean": [4.0, 1.0, 0.0], "std": [2.5, 1.0, 3.0]}
+    settings = project(split, seeded_model(3, 4, 2, num_targets=3), label_scaling=scaling)
+    with caplog.at_level(logging.INFO):
+        found = run_evaluation(settings, tmp_path / "results", (), "test", "cpu", baseline=False)
+    table = pd.read_csv(tmp_path / "results" / "test_predictions.csv")
+    for number in (2, 3):
+        measured, predicted = table[f"measured_{number}"], table[f"predicted_{number}"]
+        np.testing.assert_allclose(measured, split.label[:, number - 1], rtol=1e-5)
+        assert found["targets"][str(number)]["r"] == pytest.approx(
+            stats.pearsonr(measured, predicted).statistic, abs=1e-4
+        )
+        assert f"target {number}: r = " in caplog.text
+    assert found["r"] == pytest.approx(stats.pearsonr(table["measured"], table["predicted"]).statistic, abs=1e-4)
 
 
 def test_an_ensemble_is_not_interpreted_by_mistake(project, tmp_path, one_line):

@@ -52,6 +52,43 @@ def test_mrl_rows_are_split_by_their_number(table):
     assert texts_of(messages)[:5] == ["NNN" + "ACGUA" * 5 + end for end in ("AA", "CA", "GA", "UA", "AC")]
 
 
+def designed(n):
+    """Return a table of 5' UTRs, of which rows 10 i (test) and 10 i + 2 (training) differ in one base only."""
+    rng = np.random.default_rng(0)
+    utrs = ["".join(rng.choice(list("ACGT"), 50)) for _ in range(n)]
+    for row in range(0, n, 10):
+        utrs[row + 2] = utrs[row][:-1] + "ACGT"["CGTA".index(utrs[row][-1])]
+    return "utr,rl\n" + "".join(f"{utr},{row}\n" for row, utr in enumerate(utrs))
+
+
+def test_designed_utrs_that_are_on_both_sides_are_said(table, caplog):
+    """Row 24: the test split must not be what was trained on."""
+    read("mrl", table(designed(60)), 50)
+    assert "6 of 6 test rows are nearly identical to a training row; split: families" in caplog.text
+
+
+@pytest.mark.parametrize("without_aug", [False, True])
+def test_designed_utrs_are_drawn_by_families(table, caplog, without_aug):
+    keys = {"split": "families", "test_share": 0.3, "valid_share": 0.2}
+    whole = read("mrl", table(designed(60)), 50, **keys)
+    messages = read("mrl", table(designed(60)), 50, without_aug=without_aug, **keys)
+    split = dict(zip(messages.id, messages.split, strict=True))
+    pairs = [(f"row{row}", f"row{row + 2}") for row in range(0, 60, 10)]
+    assert all(split[one] == split[other] for one, other in pairs if one in split and other in split)
+    assert (len(split) < 60) == without_aug
+    assert split.items() <= dict(zip(whole.id, whole.split, strict=True)).items()
+    assert {"train", "valid", "test"} == set(whole.split)
+    assert "nearly identical" not in caplog.text
+
+
+def test_what_a_data_set_says_of_its_settings_is_as_before(table):
+    """The file of a data set, and so its hash, stays what the committed weights were trained on."""
+    schema = READERS["mrl"][0]
+    keys = {"source": "a.csv", "reader": "mrl", "output": ""}
+    assert "split" not in schema(**keys).model_dump_json()
+    assert "families" in schema(**keys, split="families").model_dump_json()
+
+
 def test_yeast_has_codons_and_a_label_of_one_or_two_measurements(table):
     messages = read("yeast", table(TINY["yeast"]), 14, label="mean")
     assert messages.id == ["g0", "g1", "g2"]  # g3 was not measured

@@ -17,6 +17,7 @@ class Terminal(io.StringIO):
 
 def test_a_log_has_a_line_now_and_then_and_no_carriage_returns(monkeypatch, capsys):
     monkeypatch.setattr(utils.progress, "IN_LOG", 0.1)
+    began = time.monotonic()
     for _ in progress_bar(range(20), desc="conv5: neurons"):
         list(progress_bar(range(2), desc="inside", leave=False))
         time.sleep(0.03)
@@ -28,8 +29,8 @@ def test_a_log_has_a_line_now_and_then_and_no_carriage_returns(monkeypatch, caps
     assert "\r" not in said
     assert "\x1b" not in said
     lines = said.splitlines()
-    assert 3 <= len(lines) <= 12
-    assert re.fullmatch(r"conv5: neurons: \d+ of 20 \(\d+ %\) after 00:00, 00:0\d to go", lines[1]), lines
+    assert 3 <= len(lines) <= 4 + (time.monotonic() - began) / 0.1  # however slow the machine is
+    assert re.fullmatch(r"conv5: neurons: \d+ of 20 \(\d+ %\) after \d\d:\d\d, \d\d:\d\d to go", lines[1]), lines
     assert lines[-1].startswith("sampling, step: ")
     assert len(set(lines)) == len(lines)
 
@@ -40,6 +41,7 @@ def test_of_short_work_a_log_has_begin_and_end_and_of_its_steps_nothing(capsys):
     assert list(progress_bar([], desc="nothing")) == []
     assert list(progress_bar([1, 2], desc="for a terminal", disable=None)) == [1, 2]
     said = capsys.readouterr().err.splitlines()
+    said = [re.sub(r"after 00:\d\d", "after 00:00", line) for line in said]
     assert said == ["short: 0 of 3 (0 %) after 00:00, ? to go", "short: 3 of 3 (100 %) after 00:00, 00:00 to go"]
 
 

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from report.pair_charts import BOX_COLOURS, box
 from report.settings import UNREAD, DiscoverySettings, open_work
 from report.site import LIST, data, size
 from report.table_help import TABLES
+from report.tables import read_evaluation
 from tests.report_case import BREAKOUT, HOSTILE, Case, complete_case
 from utils.config import load_settings
 from utils.motif import Motif, information, read_meme
@@ -670,6 +672,18 @@ def test_figures_of_an_evaluation_that_are_none_are_one_line(tmp_path, one_line,
     with pytest.raises(InputError, match=r"test_metrics.json") as raised:
         build(case)
     one_line(raised)
+
+
+@pytest.mark.parametrize("changed", [{"weights_sha256": ["0"]}, {"data_sha256": "0"}, {"weights_sha256": []}])
+def test_figures_of_other_weights_or_data_are_left_out(tmp_path, caplog, changed):
+    """Row 12: results of two dates are not mixed."""
+    work = open_work(complete_case(tmp_path).config, tmp_path)
+    path = tmp_path / "half_life/results/demo/test_metrics.json"
+    assert read_evaluation(work)[0]["r"] == 0.7
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    assert read_evaluation(work) == ({}, [])
+    assert "test_metrics.json: figures of " in caplog.text
+    assert "evaluate again" in caplog.text
 
 
 def test_the_wrapper_as_it_is_typed(tmp_path):

@@ -367,7 +367,7 @@ def test_the_configs_say_what_is_missing(capsys, tmp_path, name):
 
 def test_the_mouse_model_trains_on_simulated_records(folder, tmp_path):
     """There are no mouse data here: its configs are exercised, with other paths, one epoch and a few messages."""
-    place, _ = folder((10, 5, 5), shortest=400, longest=2000)
+    place, _ = folder((10, 10, 5), shortest=400, longest=2000)
     main(
         ["--config", str(ROOT / "configs/datasets/f0_c0_data1_wholeseq.yaml"), f"source={place}",
          f"output={tmp_path / 'set.h5'}"]

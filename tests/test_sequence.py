@@ -29,6 +29,13 @@ def test_a_bad_letter_is_named(text, letter, one_line):
     assert repr(letter) in one_line(raised)
 
 
+@pytest.mark.parametrize(("letter", "remedy"), [("R", True), ("y", True), ("X", False), ("-", False)])
+def test_a_letter_for_several_bases_names_its_remedy(letter, remedy):
+    with pytest.raises(InputError) as raised:
+        encode(f"ACG{letter}")
+    assert str(raised.value).endswith("; write N for it") == remedy
+
+
 def test_one_hot_has_a_column_of_zeros_for_n():
     X = one_hot(encode("ANU"))
     assert X.dtype == torch.float32

@@ -77,6 +77,59 @@ def test_a_sample_of_the_words_gives_the_same_groups(monkeypatch):
     assert len(set(every)) == 30
 
 
+def variants(n, substitutions, length=160, seed=0):
+    """Return n copies of one random message with so many substitutions each."""
+    rng = np.random.default_rng(seed)
+    X = np.tile(rng.integers(0, 4, length), (n, 1))
+    for row in X:
+        places = rng.choice(length, substitutions, replace=False)
+        row[places] = (row[places] + rng.integers(1, 4, substitutions)) % 4
+    return BITS[X]
+
+
+@pytest.mark.parametrize("substitutions", [1, 2])
+def test_more_variants_of_a_fragment_than_a_common_word_has_messages_share_a_group(substitutions):
+    """300 mutants of one fragment: each of its words is in more than 200 messages, which had put them at random."""
+    assert len(set(near_identical(variants(300, substitutions)))) == 1
+
+
+@pytest.mark.parametrize("constant", [100, 400])
+def test_a_constant_part_neither_joins_nor_hides(constant):
+    """A reporter library of inserts and a variant of each: pairs stay together, different inserts stand apart."""
+    inserts = random_codes(150, 160, 1)
+    changed = inserts.copy()
+    for place in (40, 80, 120):
+        changed[:, place] = np.roll(BITS[:4], 1)[np.log2(inserts[:, place]).astype(int)]
+    parts = np.tile(random_codes(1, constant, 2), (300, 1)), np.concatenate([inserts, changed])
+    group = near_identical(np.concatenate(parts, axis=1))
+    np.testing.assert_array_equal(group[:150], group[150:])
+    assert len(set(group)) == 150
+
+
+def test_the_groups_of_a_large_family_do_not_depend_on_the_blocks(monkeypatch):
+    """Two families beside single messages, compared in small blocks, each member with a few others only."""
+    monkeypatch.setattr("generate_dataset.splits.COMMON", 20)
+    families = [variants(60, 2, seed=seed) for seed in (1, 2)]
+    codes = np.concatenate([*families, random_codes(40, 160, 3)])[np.random.default_rng(4).permutation(160)]
+    group = near_identical(codes)
+    assert sorted(np.bincount(group)) == [1] * 40 + [60, 60]
+    monkeypatch.setattr("generate_dataset.splits.BLOCK", 500)
+    np.testing.assert_array_equal(near_identical(codes), group)
+
+
+@pytest.mark.parametrize("length", [20, 25, 33, 46])
+def test_short_messages_with_a_base_that_differs_share_a_group(length):
+    """Under 34 nt there are no 20 words to share."""
+    codes = random_codes(3, length)
+    codes[1] = codes[0]
+    codes[1, 0] = np.roll(BITS[:4], 1)[int(np.log2(codes[0, 0]))]
+    group = near_identical(codes)
+    assert group[0] == group[1] != group[2]
+    codes[:2, 6:] = BITS[0]  # little but a run of A
+    codes[0, :6], codes[1, :6] = BITS[[1, 2, 3, 1, 2, 3]], BITS[[3, 1, 1, 2, 3, 2]]
+    assert len(set(near_identical(codes))) == 3
+
+
 def test_groups_and_genes_are_joined():
     group = join_groups(np.array([0, 1, 1, 2, 3]), ["a", "a", "b", "c", "d"])
     assert group[0] == group[1] == group[2]

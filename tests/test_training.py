@@ -16,6 +16,7 @@ from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.config import ModelSettings, load_model_settings, load_settings
 from utils.data import Split, pack_tracks, read_split, write_dataset
 from utils.prediction import predict
+from utils.predictor_commands import evaluate_command, train_command
 from utils.runtime import InputError
 from utils.training import (
     Trainer,
@@ -162,11 +163,63 @@ def test_a_finished_run_is_not_run_again(project, monkeypatch):
         patched.setattr(Trainer, "run_epoch", lambda self: pytest.fail("trained again"))
         assert run_training(settings, model, folder / "results", overwrite=False) == folder / "best.pth"
     assert (folder / "best.pth").read_bytes() == before
-    other = settings.model_copy(update={"seed": 5})  # a changed setting counts as not finished
-    run_training(other, model, folder / "results", overwrite=False)
-    assert load_checkpoint(model).training["seed"] == 5
+    older = load_checkpoint(model)  # trained before there was this setting
+    training = older.training | {"run": "another", "settings": dict(older.training["settings"])}
+    training["settings"].pop("precision")
+    save_checkpoint(folder / "best.pth", older.model, training)
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "run_epoch", lambda self: pytest.fail("trained again"))
+        run_training(settings, model, folder / "results", overwrite=False)
     run_training(settings, model, folder / "results", overwrite=True)
     assert load_checkpoint(model).training["seed"] == settings.seed
+
+
+@pytest.mark.parametrize("kind", ["settings", "network", "data", "bare", "damaged"])
+def test_a_checkpoint_of_another_training_is_not_replaced(project, one_line, kind):
+    """Not even a published file that a model config names; --overwrite, or a file of its own, is how it is meant."""
+    settings, model, folder = project(epochs=1)
+    path = folder / "best.pth"
+    if kind in ("bare", "damaged"):
+        state = {"model_state_dict": seeded_model(1, 4).state_dict()}
+        torch.save(state, path) if kind == "bare" else path.write_bytes(b"half")
+    else:
+        run_training(settings, model, folder / "results", False)
+    before = path.read_bytes()
+    if kind == "settings":
+        settings = settings.model_copy(update={"seed": 5})
+    elif kind == "network":
+        model = model.model_copy(update={"network": model.network.model_copy(update={"num_layers": 2})})
+    elif kind == "data":
+        splits = {"train": make_split(60, 5), "valid": make_split(30, 1), "test": make_split(20, 2)}
+        write_dataset(folder / "set.h5", splits, {})
+    with pytest.raises(InputError, match="--overwrite") as raised:
+        run_training(settings, model, folder / "results", False)
+    word = {"settings": "(seed)", "network": "(network.num_layers)", "data": "(data_sha256)", "bare": "not made by"}
+    assert word.get(kind, "not a readable") in one_line(raised)
+    assert path.read_bytes() == before
+    run_training(settings, model, folder / "results", True)
+    assert load_checkpoint(model).training["settings"]["seed"] == settings.seed
+
+
+def test_a_stopped_run_that_may_overwrite_goes_on_without_being_told_again(project, monkeypatch):
+    settings, model, folder = project(epochs=2)
+    torch.save({"model_state_dict": seeded_model(1, 4).state_dict()}, folder / "best.pth")
+    run_epoch = Trainer.run_epoch
+
+    def stop(self):
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+        run_epoch(self)
+
+    monkeypatch.setattr(Trainer, "run_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(settings, model, folder / "results", True)
+    monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
+    run_training(settings, model, folder / "results", False)
+    assert load_checkpoint(model).training["settings"]["epochs"] == 2
+    torch.save({"model_state_dict": seeded_model(1, 4, seed=3).state_dict()}, folder / "best.pth")  # put there since
+    with pytest.raises(InputError, match="--overwrite"):
+        run_training(settings, model, folder / "results", False)
 
 
 def test_a_state_of_other_settings_is_not_taken_up(project, caplog):
@@ -236,6 +289,21 @@ def test_several_runs_of_one_model_have_a_file_each(project):
     second = run_training(other, model, folder / "two", False)
     assert (first.name, second.name) == ("best.pth", "toy-seed2-best.pth")
     assert not same_weights(load_checkpoint(model, path=first).model, load_checkpoint(model, path=second).model)
+
+
+def test_a_run_of_an_ensemble_is_trained_and_judged_in_its_own_file(project):
+    """The model config may list the runs; checkpoint=FILE says which one this is."""
+    _, _, folder = project(epochs=1)
+    model = yaml.safe_load((folder / "model.yaml").read_text())
+    model["checkpoint"] = [model["checkpoint"], str(folder / "toy-seed2-best.pth")]
+    (folder / "model.yaml").write_text(yaml.safe_dump(model))
+    arguments = ["--config", str(folder / "training.yaml"), "seed=2", f"checkpoint={folder / 'toy-seed2-best.pth'}"]
+    train_command(None, folder / "results", arguments)
+    evaluate_command(None, folder / "results", ["--no-baseline", *arguments])
+    assert load_checkpoint(load_model_settings(folder / "model.yaml"), path=folder / "toy-seed2-best.pth").training
+    files = {"last.pth", "log.csv", "test_metrics.json", "test_predictions.csv", "test_scatter.png"}
+    assert {path.name for path in (folder / "results" / "toy-seed2").iterdir()} == files
+    assert [path.name for path in (folder / "results").iterdir()] == ["toy-seed2"]
 
 
 def test_the_checkpoint_says_how_it_was_made(project):
@@ -339,7 +407,7 @@ def test_constant_labels_are_an_error(project, one_line, value, rows):
 def test_a_label_that_is_not_a_number_is_an_error(project, one_line):
     split = make_split(30, 0)
     split.label[7] = np.nan
-    settings, model, folder = project(splits={"train": split, "valid": make_split(9, 1)})
+    settings, model, folder = project(splits={"train": split, "valid": make_split(12, 1)})
     with pytest.raises(InputError) as raised:
         run_training(settings, model, folder / "results", overwrite=False)
     assert "row 7" in one_line(raised)
@@ -370,10 +438,25 @@ def test_data_that_do_not_fit_the_network_are_an_error(project, one_line, split_
 
 def test_a_training_set_of_one_row_is_an_error(project, one_line):
     """BatchNorm needs two rows; so does a standard deviation."""
-    settings, model, folder = project(splits={"train": make_split(1, 0), "valid": make_split(9, 1)})
+    settings, model, folder = project(splits={"train": make_split(1, 0), "valid": make_split(12, 1)})
     with pytest.raises(InputError) as raised:
         run_training(settings, model, folder / "results", overwrite=False)
     one_line(raised)
+
+
+@pytest.mark.parametrize(
+    ("valid", "word"),
+    [({"n": 1}, "1 validation rows"), ({"n": 9}, "valid_share"), ({"n": 20, "tracks": 6}, "6 tracks"),
+     ({"n": 20, "targets": 2}, "2 labels")],
+)  # fmt: skip
+def test_a_validation_split_that_cannot_choose_is_an_error(project, one_line, valid, word):
+    """A line through one or two rows has no error, whatever the network predicts."""
+    splits = {"train": make_split(40, 0), "valid": make_split(seed=1, **valid)}
+    settings, model, folder = project(splits=splits)
+    with pytest.raises(InputError, match=word) as raised:
+        run_training(settings, model, folder / "results", overwrite=False)
+    assert "set.h5" in one_line(raised)
+    assert not (folder / "results" / "log.csv").exists()
 
 
 def test_training_starts_from_the_convolutions_of_another_model(project, tmp_path):

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 
+from generate_dataset import annotation
 from generate_dataset.annotation import Annotation, splice
 from generate_dataset.build import main, run
 from generate_dataset.messages import CODON_START, SPLICE_SITE
@@ -263,6 +264,22 @@ WRONG_GTF = {
 }  # fmt: skip
 
 
+def test_only_wanted_lines_of_a_gtf_are_parsed(read, monkeypatch):
+    """The lines of a whole annotation are many; how an attribute is written, and other attributes, do not matter."""
+    parsed = []
+    real = annotation.feature_from_line
+    monkeypatch.setattr(annotation, "feature_from_line", lambda *a, **k: parsed.append(a[0]) or real(*a, **k))
+    others = "".join(
+        f'chr1\tx\texon\t1\t9\t.\t+\t.\tgene_id "o"; transcript_id "o{row}"; note "p";\n' for row in range(50)
+    )
+    unlike = (
+        others + "#!genome\n" + gtf_of().replace("\n", "\r\n").replace("; transcript_id", '; tag "x"; transcript_id')
+    )
+    messages = read(WITH_GTF, GENES, unlike)
+    assert len(set(parsed)) == len(PLUS_PARTS) + len(MINUS_PARTS)
+    assert np.array_equal(messages.codes, read(WITH_GTF, GENES, gtf_of()).codes)
+
+
 @pytest.mark.parametrize("kind", WRONG_GTF)
 def test_a_wrong_gtf_is_one_line(read, one_line, kind):
     gtf, words = WRONG_GTF[kind]
@@ -423,6 +440,7 @@ def test_folds_become_splits(read, folds):
      ("fold", [1, 2, 3], {}, "key 'test_fold' is ''; the table's folds are 1, 2, 3"),
      ("fold", [1, 2, 3], {"test_fold": 1, "valid_fold": 4}, "key 'valid_fold' is '4'"),
      ("fold", [1, 2, 3], {"test_fold": 1, "valid_fold": 1}, "are the same fold"),
+     ("fold", [1, 2, ""], {"test_fold": 1, "valid_fold": 2}, "rows.csv: t3: has no fold"),
      ("fold,split", ["1,test", "2,train", "3,valid"], {"test_fold": 1, "valid_fold": 2}, "a split and a fold")],
 )  # fmt: skip
 def test_a_wrong_split_is_one_line(read, one_line, column, cells, keys, words):

@@ -279,9 +279,11 @@ def test_a_shard_has_a_device_of_its_own(tmp_path):
     """Three commands and two devices: no device has two at a time, and the third one waits."""
     (tmp_path / "workflow").mkdir()
     script = shutil.copy(ROOT / "workflow" / "on_device.sh", tmp_path / "workflow")
-    code = (
-        "import os, time\ndevice = os.environ['CUDA_VISIBLE_DEVICES']\n"
-        "os.mkdir(device)  # fails where another one is there\ntime.sleep(0.3)\nos.rmdir(device)\nprint(device)\n"
+    code = (  # a device is held until both were in use, however late a command begins
+        "import os, time\nfrom pathlib import Path\ndevice = os.environ['CUDA_VISIBLE_DEVICES']\n"
+        "os.mkdir(device)  # fails where another one is there\nPath(f'used {device}').touch()\nend = time.time() + 60\n"
+        "while not (Path('used 4').exists() and Path('used 7').exists()) and time.time() < end: time.sleep(0.02)\n"
+        "time.sleep(0.1)\nos.rmdir(device)\nprint(device)\n"
     )
     command = ["bash", script, "4,7", sys.executable, "-c", code]
     running = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(3)]

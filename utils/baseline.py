@@ -42,7 +42,7 @@ def kmer_counts(codes: np.ndarray, k: int, codons: bool = False) -> np.ndarray:
 
 
 def _features(split: Split, k: int, codons: bool) -> np.ndarray:
-    """Return log1p of the counts, and the log of the number of nucleotides."""
+    """Return log1p of the counts of words, the log of the number of nucleotides, and log1p of the counts of codons."""
     nucleotides = (split.codes & 15).astype(bool).sum(axis=1, keepdims=True)
     columns = [np.log1p(kmer_counts(split.codes, k)), np.log1p(nucleotides)]
     if codons:
@@ -64,8 +64,9 @@ def kmer_ridge(train: Split, valid: Split, test: Split, words: tuple[int, ...] =
     has_codons = bool((train.codes >> CODON_TRACK & 1).any())
     found = []
     for k in words:
+        every = [_features(split, k, has_codons) for split in (train, valid, test)]  # counted once
         for codons in (False, True)[: 1 + has_codons]:
-            X, X_valid, X_test = (_features(split, k, codons) for split in (train, valid, test))
+            X, X_valid, X_test = (x if codons else x[:, : 4**k + 1] for x in every)
             mean, std = X.mean(axis=0), X.std(axis=0)
             std[std == 0] = 1
             ridge = RidgeCV(np.logspace(0, 5, 11))

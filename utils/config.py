@@ -62,7 +62,7 @@ class NetworkSettings(Settings):
     in_channels: int = pydantic.Field(6, ge=4, le=8)
     padding: int = pydantic.Field(0, ge=0, le=4)
     num_targets: int = pydantic.Field(1, ge=1, le=10_000)
-    dropout: float = pydantic.Field(0.3, ge=0, lt=1)
+    dropout: float = pydantic.Field(0.3, ge=0, le=0.95)
     readout: typing.Literal["last", "first"] = "first"
 
 

@@ -49,7 +49,11 @@ class StoredCodes:
                         stored = file[f"{name}_sequence"]
                         into = codes[here.start - wanted.start :][: len(here), : stored.shape[2]]
                         where = f"{shown(self.path)}: {name}_sequence"
-                        _read_codes(stored, where, into, here.start - first)
+                        row = here.start - first
+                        _read_codes(stored, where, into, row)
+                        if f"{name}_length" in file:
+                            length = file[f"{name}_length"][row : row + len(here)]
+                            _require_within(into, length, f"{shown(self.path)}: {name}_length", row)
                     first += count
         except UNREADABLE as error:
             reason = " ".join(str(error).split())[:100]
@@ -64,7 +68,8 @@ class Split:
     Attributes:
         codes: uint8 (n, length), bit ``t`` set where track ``t`` is 1; 0 is padding or N. Or ``StoredCodes``.
         label: float32 (n, targets).
-        length: int32 (n,), nucleotides of each message.
+        length: int32 (n,), the position after the last nucleotide of each message, which is how many it has where it
+            begins at 0, and more where it ends at the end of the input (5' UTRs).
         id: text, n of them.
         tracks: how many tracks the codes hold.
     """
@@ -196,7 +201,8 @@ def read_split(path: str | Path, name: str, into: np.ndarray | None = None, stor
         stored_codes: leave the codes in the file (``StoredCodes``).
 
     Raises:
-        InputError: no such file, truncated, a key missing, a wrong shape, NaN labels, or no rows.
+        InputError: no such file, truncated, a key missing, a wrong shape, NaN labels, a length that leaves a part of a
+            message out, or no rows. Of codes that stay in the file the lengths are checked as they are read.
     """
     path = Path(path)
     if not path.is_file():
@@ -224,7 +230,7 @@ def read_split(path: str | Path, name: str, into: np.ndarray | None = None, stor
                 label = np.asarray(file[f"{name}_label"][()], dtype=np.float32)
             length = file[f"{name}_length"][()] if f"{name}_length" in file else _used_length(codes)
             ids = file[f"{name}_id"].asstr()[:].tolist() if f"{name}_id" in file else None
-            tracks = stored.shape[1]
+            tracks, stored_length = stored.shape[1:]
     except (Damaged, *UNREADABLE) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{shown(path)}: not a readable data set ({reason}); make it again") from None
@@ -243,6 +249,8 @@ def read_split(path: str | Path, name: str, into: np.ndarray | None = None, stor
         raise InputError(f"{shown(path)}: {name}_label row {row} is not a number; leave such rows out of the data set")
     if length.ndim != 1 or not ((length >= 0) & (length <= codes.shape[1])).all():
         raise InputError(f"{shown(path)}: {name}_length holds something else than 0 to {codes.shape[1]} for each row")
+    if isinstance(codes, np.ndarray):
+        _require_within(codes[:, :stored_length], length, f"{shown(path)}: {name}_length")
     return Split(codes, label, length.astype(np.int32), ids, tracks)
 
 
@@ -253,3 +261,19 @@ def _used_length(codes: np.ndarray | StoredCodes) -> np.ndarray:
         used = codes[start : start + 256] != 0
         length[start : start + 256] = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
     return length
+
+
+def _require_within(codes: np.ndarray, length: np.ndarray, where: str, first: int = 0) -> None:
+    """Check that all of each message (n, positions) lies before its length (n,), as what follows is taken for padding.
+
+    Raises:
+        InputError: it does not; ``where`` names file and key, ``first`` is the number of the first row.
+    """
+    used = _used_length(codes)
+    wrong = np.flatnonzero(used > length)
+    if len(wrong):
+        row = wrong[0]
+        raise InputError(
+            f"{where} row {first + row} is {length[row]}, but the message reaches to {used[row]}: write the position "
+            "after the last nucleotide, not their number"
+        )

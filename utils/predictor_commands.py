@@ -5,8 +5,8 @@ from pathlib import Path
 from utils.checkpoint import only_checkpoint
 from utils.config import OwnModelSettings, load_model_settings, load_settings, settings_parser
 from utils.data import SPLITS
-from utils.evaluation import run_evaluation
-from utils.runtime import InputError, is_below_root, run_script, shown
+from utils.evaluation import results_folder, run_evaluation
+from utils.runtime import InputError, is_below_root, root_path, run_script, shown
 from utils.training import TrainingSettings, run_training
 
 
@@ -23,12 +23,13 @@ def train_command(doc: str | None, results: Path, argv: list[str] | None) -> Non
             raise InputError(
                 f"model {model.name}: a network of one's own is trained by its own script, not by this one"
             )
-        path = only_checkpoint(model)
-        if not settings.checkpoint and not (is_below_root(path) and path.suffix == ".pth"):
-            raise InputError(
-                f"{shown(path)}: the config of {model.name} names no .pth file of the repository to train into (key "
-                "'checkpoint'); give checkpoint=FILE on the command line"
-            )
+        if not settings.checkpoint:
+            path = only_checkpoint(model)
+            if not (is_below_root(path) and path.suffix == ".pth"):
+                raise InputError(
+                    f"{shown(path)}: the config of {model.name} names no .pth file of the repository to train into "
+                    "(key 'checkpoint'); give checkpoint=FILE on the command line"
+                )
         name = Path(settings.checkpoint).stem.removesuffix("-best") if settings.checkpoint else model.name
         run_training(settings, model, results / name, arguments.overwrite)
 
@@ -36,7 +37,11 @@ def train_command(doc: str | None, results: Path, argv: list[str] | None) -> Non
 
 
 def evaluate_command(doc: str | None, results: Path, argv: list[str] | None) -> None:
-    """Evaluate the model that a training config names; what is found goes to ``results/NAME/``."""
+    """Evaluate the model that a training config names; what is found goes to ``results/NAME/``.
+
+    What is found of other weights goes to a folder of their own: those of ``--checkpoint``, or else of the key
+    ``checkpoint``, into which such a run was trained.
+    """
     parser = settings_parser(doc, TrainingSettings)
     parser.add_argument(
         "--checkpoint",
@@ -54,6 +59,8 @@ def evaluate_command(doc: str | None, results: Path, argv: list[str] | None) -> 
         settings = load_settings(TrainingSettings, arguments.config, arguments.overrides)
         model = load_model_settings(settings.model)
         baseline = not arguments.no_baseline
-        run_evaluation(model, results / model.name, arguments.checkpoint, arguments.split, settings.device, baseline)
+        files = arguments.checkpoint or ([root_path(settings.checkpoint)] if settings.checkpoint else [])
+        folder = results_folder(results, model, files)
+        run_evaluation(model, folder, files, arguments.split, settings.device, baseline)
 
     run_script(run)

@@ -33,7 +33,9 @@ def encode(text: str) -> np.ndarray:
         raise InputError(f"sequence: letter {text[error.start]!r} is not one of ACGTUN") from None
     indices = _INDEX_OF_BYTE[raw]
     if (indices == 255).any():
-        raise InputError(f"sequence: letter {text[int(np.argmax(indices == 255))]!r} is not one of ACGTUN")
+        letter = text[int(np.argmax(indices == 255))]
+        remedy = "; write N for it" if letter.upper() in IUPAC else ""
+        raise InputError(f"sequence: letter {letter!r} is not one of ACGTUN{remedy}")
     return indices
 
 

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from utils.calibration import level_of, set_level, set_norm_statistics
-from utils.checkpoint import load_checkpoint, only_checkpoint, read_checkpoint, save_checkpoint
+from utils.checkpoint import Checkpoint, load_checkpoint, only_checkpoint, read_checkpoint, save_checkpoint
 from utils.config import ModelSettings, OutputWeights, Seed, Settings, root_files
 from utils.data import Split, parts_of_like_length, read_split
 from utils.model import Predictor
@@ -57,6 +57,7 @@ class TrainingSettings(Settings):
     device: str = "auto"
 
 
+FEWEST_VALID = 10  # rows of a validation split: a line through one or two fits whatever is predicted
 NORM_MESSAGES = 1024  # training messages that the statistics of BatchNorm are taken from
 
 
@@ -105,6 +106,25 @@ def training_label(label: np.ndarray, transform: str) -> np.ndarray:
     return (label - label.mean(axis=0)) / label.std(axis=0)
 
 
+def _require_valid(train: Split, valid: Split, where: str) -> None:
+    """Check that the validation split can choose an epoch and is of the same kind as the training split.
+
+    Raises:
+        InputError: it is too small, or has other tracks or labels; ``where`` names the data set.
+    """
+    if len(valid) < FEWEST_VALID:
+        raise InputError(
+            f"{where}: {len(valid)} validation rows; at least {FEWEST_VALID} choose the best epoch and the scale of "
+            "the predictions: make the data set again with more messages or a larger valid_share"
+        )
+    for what, here, there in (
+        ("tracks", valid.tracks, train.tracks),
+        ("labels a message", valid.label.shape[1], train.label.shape[1]),
+    ):
+        if here != there:
+            raise InputError(f"{where}: its valid split has {here} {what}, its train split {there}; make it again")
+
+
 class Trainer:
     """One training run: model, optimiser, schedule and log, which are saved and taken up again together."""
 
@@ -119,12 +139,14 @@ class Trainer:
                 f"{model_settings.dataset}: {train.label.shape[1]} labels a message, but the model's "
                 f"network.num_targets is {model_settings.network.num_targets}"
             )
+        _require_valid(train, valid, model_settings.dataset)
         self.settings, self.train, self.valid = settings, train, valid
         self.device = pick_device(settings.device)
         torch.manual_seed(settings.seed)
         model = Predictor(**model_settings.network.model_dump())
         model.bn1.momentum = model.bn2.momentum = settings.norm_momentum
-        require_length(model, train, model_settings.dataset)
+        for split in (train, valid):
+            require_length(model, split, model_settings.dataset)
         if settings.pretrained:
             copied = start_from(model, root_path(settings.pretrained))
             logger.info("starting from conv1 to conv%d of %s", copied, settings.pretrained)
@@ -153,6 +175,7 @@ class Trainer:
         self.best_state: dict = {}
         self.best_level = (np.ones(label.shape[1]), np.zeros(label.shape[1]))  # slope and intercept
         self.log: list[dict] = []
+        self.replaces = ""  # hash of the file whose place the checkpoint takes
 
     @property
     def evaluated(self) -> Predictor:
@@ -216,7 +239,7 @@ class Trainer:
             "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "run": run,
             "schedule": self.schedule.state_dict(), "epoch": self.epoch, "best_loss": self.best_loss,
             "best_epoch": self.best_epoch, "best_state": self.best_state,
-            "best_level": [part.tolist() for part in self.best_level], "log": self.log,
+            "best_level": [part.tolist() for part in self.best_level], "log": self.log, "replaces": self.replaces,
         }  # fmt: skip
         save_checkpoint(path, self.model, {}, **more)
 
@@ -250,11 +273,60 @@ class Trainer:
         self.best_level = np.array(slope), np.array(intercept)
 
 
+def other_facts(checkpoint: Checkpoint, settings: TrainingSettings, network: dict, facts: dict) -> list[str]:
+    """Return what tells a checkpoint from the one that a run would make: nothing where it is of such a run.
+
+    Settings that are newer than the checkpoint had their default then.
+    """
+    training = checkpoint.training
+    if not training.get("settings"):
+        return ["not made by this training"]
+    if training.get("run") == facts["run"]:
+        return []
+    defaults = {key: field.default for key, field in TrainingSettings.model_fields.items()}
+    before, now = defaults | training["settings"], settings.model_dump()
+    other = [key for key in now if key not in ("device", "checkpoint") and before[key] != now[key]]
+    arguments = checkpoint.model.arguments
+    other += [f"network.{key}" for key, value in network.items() if arguments.get(key, value) != value]
+    other += [key for key in ("data_sha256", "pretrained_sha256") if training.get(key, facts[key]) != facts[key]]
+    return other
+
+
+def _is_finished(checkpoint: Path, model_settings: ModelSettings, settings: TrainingSettings, facts: dict) -> bool:
+    """Return whether a checkpoint that is there is of this run.
+
+    Raises:
+        InputError: it is of other settings, not of this program, or damaged.
+    """
+    remedy = "--overwrite replaces it, checkpoint=FILE trains into another file"
+    try:
+        loaded = load_checkpoint(model_settings, path=checkpoint)
+    except InputError as error:
+        raise InputError(f"{error}; {remedy}") from None
+    other = other_facts(loaded, settings, model_settings.network.model_dump(), facts)
+    if other:
+        of = ", ".join(other[:4])
+        raise InputError(f"{shown(checkpoint)}: is there already and of another training ({of}); {remedy}")
+    return True
+
+
+def _replaced(state: Path, run: str) -> str | None:
+    """Return the hash of the file that a stopped run was told to replace; None without such a run."""
+    try:
+        content = read_checkpoint(state) if state.is_file() else {}
+    except InputError:  # a damaged one agrees to nothing
+        return None
+    return content.get("replaces") if content.get("run") == run else None
+
+
 def run_training(settings: TrainingSettings, model_settings: ModelSettings, results: Path, overwrite: bool) -> Path:
     """Train a model and write its checkpoint; ``results`` gets ``log.csv`` and the state to resume from.
 
     Returns:
         The checkpoint's path.
+
+    Raises:
+        InputError: the checkpoint is there, of other settings or not made by this training, and not to be overwritten.
     """
     dataset = root_path(model_settings.dataset)
     train, valid = read_split(dataset, "train"), read_split(dataset, "valid")
@@ -263,19 +335,18 @@ def run_training(settings: TrainingSettings, model_settings: ModelSettings, resu
     network = model_settings.network.model_dump()
     deciding = settings.model_dump(exclude={"device", "checkpoint"})
     run = fingerprint(settings=deciding, network=network, data=data_sha256, pretrained=start)
+    facts = {"run": run, "dataset": dataset.name, "data_sha256": data_sha256, "pretrained_sha256": start}
     checkpoint = root_path(settings.checkpoint) if settings.checkpoint else only_checkpoint(model_settings)
     with one_at_a_time(results / ".lock", f"training of {shown(checkpoint)}"):
-        if (
-            checkpoint.is_file()
-            and not overwrite
-            and load_checkpoint(model_settings, path=checkpoint).training.get("run") == run
-        ):
+        there = file_sha256(checkpoint) if checkpoint.is_file() else ""
+        agreed = overwrite or not there or _replaced(results / "last.pth", run) == there
+        if not agreed and _is_finished(checkpoint, model_settings, settings, facts):
             logger.info("%s is already trained with these settings (--overwrite trains it again)", shown(checkpoint))
             return checkpoint
         trainer = Trainer(settings, model_settings, train, valid)
+        trainer.replaces = there
         if not overwrite:
             trainer.resume(results / "last.pth", run)
-        facts = {"run": run, "dataset": dataset.name, "data_sha256": data_sha256}
         _train(trainer, checkpoint, results, facts)
     return checkpoint
 

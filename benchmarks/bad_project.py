@@ -36,7 +36,7 @@ def make_project(root: Path) -> None:
     Raises:
         SystemExit: a stage does not end well.
     """
-    write_project(root, messages=90, length=60, num_layers=2, neurons=2)
+    write_project(root, messages=110, length=60, num_layers=2, neurons=2)
     _transcripts(root / "data")
     _saluki(root / "data" / "saluki")
     write_yaml(root / "configs" / "simulated_small.yaml", SIMULATION)

@@ -13,7 +13,7 @@ WORDS = ("UGUAA", "GGACU")  # planted, the second behind the first
 DATABASE = ("UGUANAUA", "GGACU", "AUUUA", "UUUUU", "GCAUG", "ACUAA", "CCUCC", "GAAGAA")
 PAIR = {"combination1": {"motifA": ["UGU", "UAA"], "motifB": ["GGA", "ACU"]}}  # short: every message has some
 CONFIGS = {
-    "datasets": {"source": "data/toy.csv", "reader": "mpra", "output": "data/toy.h5", "tracks": 4, "valid_share": 0.2},
+    "datasets": {"source": "data/toy.csv", "reader": "mpra", "output": "data/toy.h5", "tracks": 4},
     "models": {"name": NAME, "checkpoint": "model_weights/toy-best.pth", "dataset": "data/toy.h5"},
     "training": {"model": NAME, "epochs": 3, "batch_size": 32, "device": "cpu"},
     "interpreting": {

@@ -78,8 +78,9 @@ def gather(work: Work, messages: Messages, cache: Path) -> Findings:
     Raises:
         InputError: a table cannot be read.
     """
-    metrics, points = read_evaluation(work)
+    metrics, points, note = read_evaluation(work)
     found = Findings(network_facts(work), dataset_facts(work), metrics, points)
+    found.notes += [note] if note else []
     found.contributions, note = read_contributions(work)
     found.notes += [note] if note else []
     found.called = contribution_settings(work, found.contributions)

@@ -165,14 +165,14 @@ def read_predictions(work: Work, pair: dict) -> list[dict]:
     return [row for row in rows if all(row[name] is not None for name in [*SCRAMBLED, "eps"])]
 
 
-def read_evaluation(work: Work) -> tuple[dict, list[tuple[float, float]]]:
-    """Return the figures of the model on the test split and its predictions (measured, predicted); empty without.
+def read_evaluation(work: Work) -> tuple[dict, list[tuple[float, float]], str]:
+    """Return the figures of the model on the test split, its predictions (measured, predicted), and what is wrong.
 
-    Figures of other weights or another data set, or that do not say of which they are, are left out, and that is said.
+    Figures of other weights or another data set, or that do not say of which they are, are left out, which is said.
     """
     path, table = work.evaluation("test_metrics.json"), work.evaluation("test_predictions.csv")
     if path is None:
-        return {}, []
+        return {}, [], ""
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         known = Metrics.model_validate(metrics)
@@ -184,8 +184,7 @@ def read_evaluation(work: Work) -> tuple[dict, list[tuple[float, float]]]:
         raise InputError(f"{shown(path)}: not JSON ({error}); evaluate again") from None
     if (known.weights_sha256, known.data_sha256) != ([work.checkpoint.sha256], work.dataset_sha256):
         of = "other weights or another data set" if known.weights_sha256 else "weights that they do not name"
-        logger.warning("%s: figures of %s; left out, evaluate again", shown(path), of)
-        return {}, []
+        return {}, [], f"{shown(path)}: figures of {of}; left out, evaluate again"
     rows = read_rows(table, ["measured", "predicted"], "evaluate again") if table else []
     points = [(row["measured"], row["predicted"]) for row in rows]
-    return metrics, [point for point in points if None not in point]
+    return metrics, [point for point in points if None not in point], ""

@@ -63,7 +63,8 @@ def try_out(case: Case, good: dict[str, bytes]) -> Outcome:
     message = errors[0] if errors else ""
     said = _judged(case, status, text, errors)
     after = files_of(HERE)
-    if any(after.get(name) != changed.get(name) for name in after.keys() | changed.keys() if name.endswith(CODE)):
+    program = [name for name in after.keys() | changed.keys() if name.endswith(CODE) and "/assets/" not in name]
+    if any(after.get(name) != changed.get(name) for name in program):  # a report has scripts of its own
         said = "a file of the program was written"
     new = {path for path in place.rglob("*") if HERE not in [path, *path.parents]} - outside - {place / "log"}
     if new:

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -91,6 +92,7 @@ def test_single_strand_leaves_the_package_as_it_was():
 
     with pytest.raises(ValueError, match="stop"):
         stopped()
+    assert matplotlib.get_backend().lower() == "agg"  # not the package's
     assert before == (util.get_2d_data_from_patterns, gapped_kmer._seqlet_to_gkmers)
 
 

@@ -154,7 +154,7 @@ def test_seqlets_of_real_messages(workplace, tmp_path):
     everything = {}
     for seed, split in enumerate(SPLITS):
         _, codes = messages(60, 80, seed)
-        length = (codes > 0).sum(axis=1).astype(np.int32)
+        length = (80 - (codes[:, ::-1] > 0).argmax(axis=1)).astype(np.int32)
         everything[split] = Split(
             codes, np.zeros((60, 1), dtype=np.float32), length, [f"{split}{i}" for i in range(60)], 4
         )

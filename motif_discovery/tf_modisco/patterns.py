@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 
 from motif_discovery.methods import ModiscoSettings
@@ -75,6 +76,7 @@ def single_strand() -> Iterator[None]:
     """Let modisco-lite compare forward sequences only, as long as the block runs."""
     from modiscolite import gapped_kmer, util
 
+    matplotlib.use("Agg")  # the package chooses one for PDF, which cannot measure the names of our plots
     both, kmers = util.get_2d_data_from_patterns, gapped_kmer._seqlet_to_gkmers
 
     def forward_twice(*arguments: object, **options: object) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The whole pipeline on messages whose truth is known: which planted pairs of motifs does it tell, and which others?
 
-Run: python benchmarks/pipeline_truth.py [--seeds 1] [--layer 5] [--neurons 16] [--train]
+Run: python benchmarks/pipeline_truth.py [--seeds 1] [--layer 5] [--neurons 16] [--train] [key=value ...]
 
 For each simulated set and its model (see interaction_truth.py, which makes them) the first neurons of a layer go
 through motif discovery, the scan, and the interaction of the pairs derived from their motifs, as a user would run
@@ -28,7 +28,7 @@ from utils.runtime import run_script
 from utils.scan import run_scan
 
 
-def judge(seed: int, layer: int, neurons: int, train: bool) -> tuple[pd.DataFrame, dict]:
+def judge(seed: int, layer: int, neurons: int, train: bool, overrides: list[str]) -> tuple[pd.DataFrame, dict]:
     """Return the cells of the map with their planted class (empty: both planted, not together; NaN: other names)."""
     _, model, truth_path = prepare(seed, [], train)
     folder = truth_path.parent
@@ -41,7 +41,9 @@ def judge(seed: int, layer: int, neurons: int, train: bool) -> tuple[pd.DataFram
         ["--config", "configs/interpreting/simulated.yaml", "--from", str(layer), "--to", str(layer), "--neurons",
          f"1-{neurons}", *given]
     )  # fmt: skip
-    work = open_interpretation(load_settings(InteractionSettings, "configs/interaction/simulated.yaml", given))
+    work = open_interpretation(
+        load_settings(InteractionSettings, "configs/interaction/simulated.yaml", [*given, *overrides])
+    )
     run_scan(work, [layer])
     fragments.run(work, layer, list(range(1, neurons + 1)))
     interaction.run(work, layer, 0, neurons)
@@ -57,9 +59,9 @@ def judge(seed: int, layer: int, neurons: int, train: bool) -> tuple[pd.DataFram
     return cells.assign(model=model.name), facts
 
 
-def run(seeds: list[int], layer: int, neurons: int, train: bool) -> None:
+def run(seeds: list[int], layer: int, neurons: int, train: bool, overrides: list[str]) -> None:
     """Judge every set and print the figures."""
-    found = [judge(seed, layer, neurons, train) for seed in seeds]
+    found = [judge(seed, layer, neurons, train, overrides) for seed in seeds]
     cells, facts = pd.concat([one for one, _ in found], ignore_index=True), pd.DataFrame([one for _, one in found])
     with pd.option_context("display.width", 200, "display.max_rows", 999):
         print(cells.dropna(subset="planted").to_string(index=False))
@@ -84,10 +86,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--layer", type=int, default=5, help="default 5")
     parser.add_argument("--neurons", type=int, default=16, help="the first so many; default 16")
     parser.add_argument("--train", action="store_true", help="simulate and train what is missing")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of motif_interaction")
     arguments = parser.parse_args(argv)
     logging.getLogger().setLevel(logging.INFO)
     seeds = parse_range(arguments.seeds, 9999)
-    run_script(lambda: run(seeds, arguments.layer, arguments.neurons, arguments.train))
+    run_script(lambda: run(seeds, arguments.layer, arguments.neurons, arguments.train, arguments.overrides))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,17 @@ def directions(width: int, seed: int) -> torch.Tensor:
     return torch.randn(width, PROJECTED, generator=torch.Generator().manual_seed(seed))
 
 
+def k_means(
+    maps: np.ndarray, weight: np.ndarray, clusters: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the clusters (n,) of maps (n, dimensions) by weighted k-means, and their centres (clusters, same)."""
+    model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
+        model.fit(maps, sample_weight=weight)
+    return model.labels_, model.cluster_centers_
+
+
 def clusters_of(
     maps: np.ndarray, weight: np.ndarray, clusters: int, fit_samples: int, random: np.random.Generator
 ) -> np.ndarray:
@@ -97,11 +108,7 @@ def clusters_of(
     The centres are fitted on at most ``fit_samples`` random maps; of more, each goes to the nearest centre.
     """
     fitted = np.sort(random.permutation(len(maps))[:fit_samples])
-    model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
-        model.fit(maps[fitted], sample_weight=weight[fitted])
-    centres = model.cluster_centers_
+    _, centres = k_means(maps[fitted], weight[fitted], clusters, random)
     return ((centres**2).sum(axis=1) - 2 * maps @ centres.T).argmin(axis=1)
 
 
@@ -131,10 +138,7 @@ def split(
     projected = features
     if width > PROJECTED:
         projected = features @ directions(width, seed).to(network.device)
-    model = KMeans(n_clusters=clusters, n_init=1, max_iter=20, random_state=int(random.integers(2**31)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct maps than clusters: fewer parts then
-        member = model.fit_predict(projected.cpu().numpy(), sample_weight=weight[rows])
+    member, _ = k_means(projected.cpu().numpy(), weight[rows], clusters, random)
     if fitted == n:
         return member.astype(np.int64)
     share = weight[rows] * (member == np.arange(clusters)[:, None])  # (clusters, fitted)

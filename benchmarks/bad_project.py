@@ -16,6 +16,7 @@ MORE = (  # that cases run
     "generate_dataset.simulate", "generate_dataset.download", "motif_discovery.match", "motif_discovery.cluster",
     "motif_discovery.report",
 )  # fmt: skip
+SETUP = 600.0  # seconds for a stage: the first comparison of motifs may compile its kernel
 CODE = (".py", ".sh", ".js", ".css", ".html.j2")
 LETTERS = "ACGT"
 GTF = 'chr1\ttoy\t{}\t{}\t{}\t.\t+\t{}\tgene_id "g{}"; transcript_id "t{}";'
@@ -52,7 +53,7 @@ def make_project(root: Path) -> None:
         importlib.import_module(module)
     for step, command in every.items():
         run = Run(command, root.parent / "log")
-        if run.wait() != 0:
+        if run.wait(SETUP) != 0:
             raise SystemExit(f"{step}: {run.log.read_text()}")
 
 

@@ -20,9 +20,8 @@ import torch
 from motif_discovery.bins import BINS, SampleBins, bin_of
 from motif_discovery.exhaustive import words_of
 from utils.activation import WindowNetwork
-from utils.model import Predictor
+from utils.samplers import word_length
 
-LONGEST_WORD = 10  # nt that a tap may see: 4^10 words, for 5 taps 20 MiB a neuron
 NEURONS_AT_ONCE = 4  # whose tables are made together: the network below is run once for all of them
 DRAWS = 2048  # sequences drawn at a time
 STEP, SPREAD = 1.5, 0.7  # bins, or standard deviations if more, by which the mean rises from one beta to the next
@@ -31,21 +30,6 @@ TOP = 0.99  # share of the maximum that the mean reaches at the end
 WORTH = 0.05  # of the draws so many must be wanted, or the next beta is tried
 LEAST = -40.0  # exponents below are not told apart: no draw meets them, and numbers near 0 are slow
 NEVER = 1e-6  # a maximum below this share of what the taps add up to is rounding
-
-
-def word_length(model: Predictor, layer: int) -> int:
-    """Return how many nucleotides each tap of a layer's convolution sees."""
-    return model.receptive_field(layer) - (model.kernel_size - 1) * model.stride(layer)
-
-
-def is_possible(model: Predictor, layer: int) -> bool:
-    """Return whether a layer is of the project's predictor, and its words few enough for tables.
-
-    conv1 has none, its sequences are few.
-    """
-    if not isinstance(model, Predictor) or layer == 1:
-        return False
-    return 2 * model.stride(layer) <= word_length(model, layer) <= LONGEST_WORD
 
 
 @dataclass(frozen=True)
@@ -173,7 +157,7 @@ class Tilted:
 
 
 class BoltzmannSampler:
-    """Draws samples of neurons whose convolution reads short words: see ``is_possible``.
+    """Draws samples of neurons whose convolution reads short words: see ``utils.samplers.reads_short_words``.
 
     Args:
         network: the predictor's lower layers.

@@ -9,7 +9,6 @@ from typing import Literal
 
 import pydantic
 
-from motif_discovery import boltzmann
 from motif_discovery.bins import bin_quota
 from motif_discovery.files import stored_key
 from motif_discovery.methods import (
@@ -39,6 +38,7 @@ from utils.config import (
 from utils.geometry import clusters_of_splits
 from utils.motif import Motif, read_meme
 from utils.runtime import InputError, file_sha256, fingerprint, pick_device, root_path
+from utils.samplers import LONGEST_WORD, reads_short_words, sampler_of
 from utils.scan import scan_key, scan_path, stored_settings
 from utils.stack_network import StackNetwork, window_network
 
@@ -171,11 +171,8 @@ class Discovery:
     @cached_property
     def sampler(self) -> str:
         """The sampler of this layer: the config's, or for ``auto`` the most exact one that its sequences allow."""
-        if self.settings.sampler != "auto":
-            return self.settings.sampler
-        if self.receptive_field <= self.settings.exhaustive_limit:
-            return "exhaustive"
-        return "boltzmann" if boltzmann.is_possible(self.network.model, self.layer) else "gradient"
+        chosen = self.settings
+        return sampler_of(chosen.sampler, self.network.model, self.layer, chosen.exhaustive_limit)
 
     @property
     def quota(self) -> int:
@@ -316,10 +313,10 @@ def require_sampler(discovery: Discovery) -> None:
             f"key 'sampler': exhaustive, but conv{layer} sees {field} nt, more than exhaustive_limit "
             f"({settings.exhaustive_limit}); write auto"
         )
-    if discovery.sampler == "boltzmann" and not boltzmann.is_possible(discovery.network.model, layer):
+    if discovery.sampler == "boltzmann" and not reads_short_words(discovery.network.model, layer):
         raise InputError(
             f"key 'sampler': boltzmann, but conv{layer} is not a layer whose convolution reads words of up to "
-            f"{boltzmann.LONGEST_WORD} nt, as conv2 and conv3 do; write auto"
+            f"{LONGEST_WORD} nt, as conv2 and conv3 do; write auto"
         )
 
 

@@ -23,10 +23,10 @@ from utils.config import (
 )
 from utils.geometry import clusters_of_splits
 from utils.interpretation_settings import InteractionSettings
-from utils.model import Predictor
 from utils.motif import Motif, read_meme
 from utils.runtime import ROOT, InputError, file_sha256, home_path, shown
 from utils.sample_bins import bin_quota
+from utils.samplers import sampler_of
 
 STAGES = ("interpreting", "interaction")
 SHARED = {"model", "motif_database", "q_threshold", "seed", "device"}  # keys that both have
@@ -132,16 +132,11 @@ class Work:
     def discovery_of(self, layer: int) -> dict[str, str | int | float]:
         """Return the settings of a layer as a file of motifs has them (``utils.neuron_motif.MADE_WITH``)."""
         model, settings = self.checkpoint.model, self.discovery
-        field, sampler = model.receptive_field(layer), settings.sampler
-        if sampler == "auto" and field <= settings.exhaustive_limit:
-            sampler = "exhaustive"
-        elif sampler == "auto":
-            sampler = "boltzmann" if isinstance(model, Predictor) and layer in (2, 3) else "gradient"
         clusters = clusters_of_splits(model, layer, settings.clusters)
         same = {"population", "generations", "patience", "demixing", "demixing_samples", "fit_samples", "weight_power"}
         return settings.model_dump(include=same | {"seed"}) | {
-            "sampler": sampler,
-            "quota": bin_quota(field, settings.bin_limit),
+            "sampler": sampler_of(settings.sampler, model, layer, settings.exhaustive_limit),
+            "quota": bin_quota(model.receptive_field(layer), settings.bin_limit),
             "clusters": ", ".join(map(str, clusters)),
         }
 

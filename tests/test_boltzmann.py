@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chisquare
 
 from motif_discovery.bins import bin_of
-from motif_discovery.boltzmann import BoltzmannSampler, Paths, is_possible, word_length
+from motif_discovery.boltzmann import BoltzmannSampler, Paths
 from motif_discovery.exhaustive import words_of
 from motif_discovery.sample import blocks, samples
 from motif_discovery.settings import DiscoverySettings, open_discovery
@@ -15,6 +15,7 @@ from utils.activation import WindowNetwork
 from utils.checkpoint import save_checkpoint
 from utils.model import Predictor
 from utils.runtime import InputError
+from utils.samplers import reads_short_words, word_length
 
 
 def small(layer):
@@ -134,7 +135,7 @@ def test_a_neuron_that_never_fires_has_an_empty_sample():
 def test_only_words_of_a_short_length_have_tables(tmp_path, one_line):
     model = seeded_model(4, 4, channels=8)
     assert [word_length(model, layer) for layer in (2, 3, 4)] == [5, 10, 20]
-    assert [is_possible(model, layer) for layer in (1, 2, 3, 4)] == [False, True, True, False]
+    assert [reads_short_words(model, layer) for layer in (1, 2, 3, 4)] == [False, True, True, False]
     save_checkpoint(tmp_path / "toy.pth", model, {})
     (tmp_path / "toy.yaml").write_text(
         f"name: toy\ncheckpoint: {tmp_path}/toy.pth\ndataset: none.h5\nnetwork: {{num_layers: 4, in_channels: 4}}\n"
